@@ -1,0 +1,1 @@
+"""Boresight: calibration of Earth-observation instruments."""

@@ -1,0 +1,129 @@
+"""One run of CARS in a process of its own: ``python -m …engine.child SPEC.json``.
+
+A process of its own because CARS keeps state in modules and environment, is mended here by
+replacing functions, may use more memory than planned, and has to be ended at any moment.
+
+``SPEC.json`` holds ``configuration`` (of CARS), ``shared`` (folder of files made once per pair, or
+null), ``parent`` (process id). On failure ``failure.json`` beside it holds type, message and where.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+FAILURE = "failure.json"
+
+
+def main(spec_path: Path) -> int:
+    """Run CARS as ``spec_path`` says; 0 when it has ended well."""
+    spec = json.loads(spec_path.read_text())
+    die_with(spec["parent"])
+    failure = spec_path.with_name(FAILURE)
+    try:
+        _run(spec["configuration"], Path(spec["shared"]) if spec["shared"] else None)
+    except BaseException as exc:  # noqa: BLE001 - CARS raises SystemExit too; the parent is told all
+        report = {
+            "type": type(exc).__name__,
+            "message": str(exc),
+            "traceback": traceback.format_exc()[-8000:],
+        }
+        failure.write_text(json.dumps(report))
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent ends, however that happens."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _run(configuration: dict[str, Any], shared: Path | None) -> None:
+    import cars  # noqa: F401 - sets its environment; what follows comes after
+
+    # compiled once per worker instead of once per run; the folder is NUMBA_CACHE_DIR
+    os.environ["PANDORA_NUMBA_CACHE"] = "True"
+    from boresight.workflows.stereo.engine import confidence, windows
+
+    confidence.install()
+    windows.install()
+    _mend_resolution_with_roi()
+    _leave_out_charts()
+    if shared is not None:
+        _take_shared(shared)
+    from cars.core import cars_logging
+    from cars.core.progress.progress import ProgressTree
+    from cars.pipelines.pipeline import Pipeline
+
+    ProgressTree().set_ui_enabled(False)
+    out = Path(configuration["output"]["directory"])
+    out.mkdir(parents=True, exist_ok=True)
+    cars_logging.setup_logging_global("INFO", use_stdout=True)
+    logging.captureWarnings(True)
+    pipeline = Pipeline("default", configuration, str(out))
+    pipeline.run(SimpleNamespace(loglevel="INFO", log_dir=str(out / "logs")))
+
+
+def _mend_resolution_with_roi() -> None:
+    """CARS 1.3.0 divides a list of resolutions by this factor when a ROI is given."""
+    from cars.core import preprocessing
+
+    original = preprocessing.get_conversion_factor
+
+    class Factor(float):
+        def __rtruediv__(self, other: Any) -> float:
+            return float(other[0] if isinstance(other, list) else other) / float(self)
+
+    def get_conversion_factor(*args: Any) -> Factor:
+        return Factor(original(*args))
+
+    preprocessing.get_conversion_factor = get_conversion_factor
+
+
+def _leave_out_charts() -> None:
+    """Profiling charts cost seconds per run and nobody sees them on a worker's scratch."""
+    from cars.orchestrator.cluster import log_wrapper
+
+    def nothing(*args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+
+    log_wrapper.generate_summary = nothing
+    log_wrapper.generate_pdf_profiling = nothing
+
+
+def _take_shared(shared: Path) -> None:
+    """Let the run take matches and DEMs from ``shared`` instead of computing its own."""
+    from cars.applications.dem_generation.bulldozer_dem_app import BulldozerDem
+    from cars.pipelines.tie_points.tie_points import TiePointsPipeline
+
+    def tie_points(self: Any, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+        out = Path(self.out_dir)
+        (out / out.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(shared / "matches.npy", out / out.name / "filtered_matches.npy")
+
+    def dem(self: Any, *args: Any, **kwargs: Any) -> tuple[None, dict[str, str], None]:
+        del self, args, kwargs
+        names = ("dem_median", "dem_min", "dem_max")
+        return None, {name: str(shared / f"{name}.tif") for name in names}, None
+
+    TiePointsPipeline.run = tie_points
+    BulldozerDem.run = dem
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
