@@ -1,0 +1,17 @@
+"""The access service: S3 credentials for a person, made from the person's token.
+
+It answers two protocols that every S3 client knows:
+
+- AWS STS (``/services/access/sts``): AssumeRoleWithWebIdentity and GetCallerIdentity;
+- container credentials (``/services/access/credentials``), as EKS Pod Identity has it: the client
+  sends the content of a token file in the ``Authorization`` header and gets JSON. This is what
+  user servers and workers use, see :mod:`boresight_hub.environment` for why.
+
+Behind both stands a *broker* that makes *sessions*. Words:
+
+session
+    A key pair with a policy and an end, for one person. It may outlive the token it was made
+    from, as with AWS; its own life is bounded by ``settings.access.session_life_s``.
+broker
+    What makes sessions in one kind of S3 server: :class:`~boresight_hub.access.broker.Broker`.
+"""

@@ -1,0 +1,5 @@
+"""The command ``boresight``."""
+
+from boresight_hub.cli.main import app
+
+__all__ = ["app"]

@@ -1,0 +1,54 @@
+"""The hub itself: addresses, database, cookies, proxy, pages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boresight_hub.settings import HubSettings
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_MAX_NAMED_SERVERS = 3
+
+
+def apply_hub(c: Config, settings: HubSettings) -> None:
+    """Configure addresses, database, cookies and pages."""
+    hub = c.JupyterHub
+    hub.bind_url = settings.public_url
+    hub.hub_bind_url = settings.url_of("hub")
+    hub.db_url = f"sqlite:///{settings.folder('hub') / 'hub.sqlite'}"
+    hub.upgrade_db = True  # SQLite files are backed up by JupyterHub before
+    hub.cookie_secret = hashlib.sha256(settings.secret("hub-cookie-secret").encode()).digest()
+    hub.log_level = settings.log_level
+    # one JSON line a record, secrets taken out, for JupyterHub's records as well as for ours
+    hub.logging_config = {
+        "formatters": {"console": {"class": "boresight_hub.logs.JsonFormatter"}},
+        "loggers": {"boresight_hub": {"level": settings.log_level, "handlers": ["console"]}},
+    }
+    hub.template_paths = [str(_TEMPLATES)]
+    # the way back of a browser shows no page of somebody who has signed out
+    hub.tornado_settings = {"headers": {"Cache-Control": "no-store"}}
+    hub.allow_named_servers = True
+    hub.named_server_limit_per_user = _MAX_NAMED_SERVERS
+    # a sign-out ends the session at the provider, and with it the right to renew credentials
+    hub.shutdown_on_logout = True
+    hub.cleanup_servers = True
+
+
+def apply_proxy(c: Config, settings: HubSettings) -> None:
+    """Configure the proxy, which is started by others."""
+    proxy = c.ConfigurableHTTPProxy
+    proxy.should_start = False
+    proxy.api_url = settings.url_of("proxy_api")
+    proxy.auth_token = settings.secret("proxy-auth-token")
+    c.JupyterHub.cleanup_proxy = False
+
+
+def restrict_files() -> None:
+    """Let nobody else read what this process writes."""
+    os.umask(0o077)

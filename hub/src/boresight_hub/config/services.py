@@ -1,0 +1,66 @@
+"""Services beside the hub: routes to them, what they may do, and what people may do with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from boresight_hub.config.handlers import CUSTOM_SCOPES, TOKEN_FILES_SCOPE
+from boresight_hub.settings import HubSettings
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
+GATEWAY = "dask-gateway"
+CULLER = "idle-culler"
+SUPERVISOR = "supervisor"
+
+
+def apply_services(c: Config, settings: HubSettings) -> None:
+    """Configure routes and the services that speak to the hub; all run on their own."""
+    # routes are given here and not with the services: the hub would wait for each of those in
+    # turn, and set no route at all before
+    c.ConfigurableHTTPProxy.extra_routes = {
+        "/idp/": settings.url_of("idp"),
+        "/services/stac/": settings.url_of("stac"),
+        "/services/access/": settings.url_of("access"),
+        f"/services/{GATEWAY}/": settings.url_of("gateway"),
+    }
+    c.JupyterHub.services = [
+        {
+            "name": GATEWAY,
+            "api_token": settings.secret("gateway-api-token"),
+            "oauth_client_id": f"service-{GATEWAY}",
+            # the dashboards' guard signs people in by the hub, without a page of its own
+            "oauth_redirect_uri": f"/services/{GATEWAY}/oauth_callback",
+            "oauth_no_confirm": True,
+            "display": False,
+        },
+        {"name": CULLER, "api_token": settings.secret("culler-api-token")},
+        {"name": SUPERVISOR, "api_token": settings.secret("supervisor-api-token")},
+    ]
+
+
+def apply_roles(c: Config, settings: HubSettings) -> None:
+    """Configure what each service may do: what it needs, and no more."""
+    c.JupyterHub.custom_scopes = CUSTOM_SCOPES
+    c.JupyterHub.extra_user_scopes = {f"access:services!service={GATEWAY}"}
+    c.JupyterHub.load_roles = [
+        {
+            "name": "boresight-gateway",
+            "description": "Know users, and have token files for their clusters and workers",
+            "scopes": [TOKEN_FILES_SCOPE, "read:users:name", "read:users:groups"],
+            "services": [GATEWAY],
+        },
+        {
+            "name": "boresight-culler",
+            "description": "Stop servers that nobody uses",
+            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+            "services": [CULLER],
+        },
+        {
+            "name": "boresight-supervisor",
+            "description": "Restore routes after a restart of the proxy; end the hub",
+            "scopes": ["proxy", "read:hub", "shutdown"],
+            "services": [SUPERVISOR],
+        },
+    ]

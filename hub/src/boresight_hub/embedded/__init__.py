@@ -1,0 +1,1 @@
+"""One machine: processes, identity provider, object store."""

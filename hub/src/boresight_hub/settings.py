@@ -1,0 +1,241 @@
+"""Every setting of the control plane, in one place.
+
+A service takes a :class:`HubSettings` as its argument. Values come from environment variables
+(prefix ``BORESIGHT_``, nesting by ``__``: ``BORESIGHT_S3__REGION=eu-west-1``); defaults are those
+of one machine. Secrets are files below ``secrets_dir`` and are read by name, so that none ever
+stands in an environment or on a command line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from boresight_hub.errors import SettingsError
+
+#: Offsets from the public port, so that one number places the whole environment.
+PORT_OFFSETS = {
+    "proxy": 0,
+    "s3": 1,
+    "proxy_api": 2,
+    "hub": 3,
+    "idp": 4,
+    "access": 5,
+    "stac": 6,
+    "gateway": 7,
+    "gateway_scheduler": 8,
+    "gateway_api": 9,
+    "s3_iam": 10,
+    "idp_management": 11,
+}
+
+#: Notebooks beside the sources; there are none in an installed package.
+_NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OidcSettings(_Part):
+    """The identity provider and what its tokens have to look like."""
+
+    kind: Literal["oidc-provider", "keycloak"] = "oidc-provider"
+    realm: str = "boresight"
+    hub_client_id: str = "hub"
+    access_client_id: str = "access"
+    cli_client_id: str = "boresight-cli"
+    groups_claim: str = "groups"
+    username_claim: str = "preferred_username"
+    admin_group: str = "boresight-admins"
+    allowed_groups: tuple[str, ...] = Field(
+        (), description="who may sign in to the hub; empty: everybody the provider knows"
+    )
+    token_life_s: int = Field(
+        300, ge=5, description="life of an access token of the embedded provider"
+    )
+    http_timeout_s: float = Field(10.0, gt=0)
+
+
+class S3Settings(_Part):
+    """The object store, and the buckets in it. All are private."""
+
+    region: str = "us-east-1"
+    catalogue_bucket: str = "catalogue"
+    products_bucket: str = "products"
+    home_bucket: str = "home"
+
+
+class AccessSettings(_Part):
+    """The service that hands out S3 credentials."""
+
+    audience: str = "s3"
+    role_arn: str = "arn:aws:iam::000000000000:role/boresight-user"
+    session_life_s: int = Field(3600, ge=5, le=43200, description="life of a set of S3 credentials")
+    sweep_interval_s: float = Field(30.0, gt=0)
+
+
+class StacSettings(_Part):
+    """The catalogue service."""
+
+    audience: str = "stac"
+    seed: bool = Field(True, description="make the demo collections in an empty catalogue")
+    default_limit: int = Field(10, ge=1)
+    max_limit: int = Field(10_000, ge=1)
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="longest request body")
+    query_timeout_s: float = Field(10.0, gt=0, description="longest run of one query")
+    count_timeout_s: float = Field(
+        0.03, gt=0, description="time spent on numberMatched; it is left out when that is too short"
+    )
+    count_limit: int = Field(10_000, ge=0, description="numberMatched is not counted beyond")
+    foreign_asset_prefixes: tuple[str, ...] = Field(
+        (), description="URLs outside our buckets that asset hrefs may start with"
+    )
+
+
+class TokenSettings(_Part):
+    """The token files of user servers and workers."""
+
+    check_interval_s: float = Field(
+        5.0, gt=0, description="how often the hub looks for ageing files"
+    )
+    renew_at: float = Field(
+        0.5, gt=0, lt=1, description="part of a token's life after which it is renewed"
+    )
+
+
+class GatewaySettings(_Part):
+    """Dask clusters."""
+
+    max_clusters_per_user: int = Field(2, ge=1)
+    max_cores_per_user: int = Field(8, ge=1)
+    max_memory_per_user_gib: float = Field(32.0, gt=0)
+    max_cores_per_cluster: int = Field(8, ge=1)
+    max_worker_cores: int = Field(4, ge=1)
+    max_worker_memory_gib: float = Field(16.0, gt=0)
+    default_worker_memory_gib: float = Field(4.0, gt=0)
+    idle_timeout_s: int = Field(1800, ge=5)
+
+
+class ServerSettings(_Part):
+    """User servers."""
+
+    start_timeout_s: int = Field(120, ge=10)
+    examples_dir: Path | None = Field(
+        default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
+        description="notebooks copied into every home (~/examples) unless they are there",
+    )
+    cull_idle_after_s: int = Field(7200, ge=60)
+    cull_every_s: int = Field(300, ge=10)
+
+
+class HubSettings(BaseSettings):
+    """All settings. Frozen: a change is a new start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BORESIGHT_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    state_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_state_path("boresight")),
+        description="everything an environment on one machine keeps",
+    )
+    host: str = Field("127.0.0.1", description="address every service listens on")
+    port: int = Field(8000, ge=1024, le=65000, description="port of the one HTTP origin")
+    secrets_path: Path | None = Field(
+        None, description="folder of the secrets, default: below state_dir"
+    )
+    log_level: str = "INFO"
+    oidc: OidcSettings = OidcSettings()
+    s3: S3Settings = S3Settings()
+    access: AccessSettings = AccessSettings()
+    stac: StacSettings = StacSettings()
+    tokens: TokenSettings = TokenSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    server: ServerSettings = ServerSettings()
+
+    def port_of(self, service: str) -> int:
+        """Port of ``service``, a key of :data:`PORT_OFFSETS`."""
+        return self.port + PORT_OFFSETS[service]
+
+    def url_of(self, service: str) -> str:
+        """Internal address of ``service``: scheme, host and port, no slash at the end."""
+        return f"http://{self.host}:{self.port_of(service)}"
+
+    @property
+    def public_url(self) -> str:
+        """The one HTTP origin people and clients use, no slash at the end."""
+        return self.url_of("proxy")
+
+    @property
+    def issuer(self) -> str:
+        """Issuer of every token, as in its ``iss`` claim."""
+        return f"{self.public_url}/idp/realms/{self.oidc.realm}"
+
+    @property
+    def s3_url(self) -> str:
+        """Canonical address of the object store; hrefs in the catalogue start with it."""
+        return self.url_of("s3")
+
+    @property
+    def sts_url(self) -> str:
+        """Where AssumeRoleWithWebIdentity is answered."""
+        return f"{self.public_url}/services/access/sts"
+
+    @property
+    def credentials_url(self) -> str:
+        """Where S3 credentials are handed out for a token (container-credentials protocol)."""
+        return f"{self.public_url}/services/access/credentials"
+
+    @property
+    def stac_url(self) -> str:
+        """Root of the STAC API."""
+        return f"{self.public_url}/services/stac"
+
+    @property
+    def gateway_url(self) -> str:
+        """Root of the dask-gateway API."""
+        return f"{self.public_url}/services/dask-gateway"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder that holds one file a secret."""
+        return self.secrets_path or self.state_dir / "secrets"
+
+    def secret(self, name: str) -> str:
+        """Read the secret ``name``.
+
+        Raises
+        ------
+        SettingsError
+            When the file is absent, empty, or readable by others.
+        """
+        path = self.secrets_dir / name
+        try:
+            value = path.read_text().strip()
+            mode = path.stat().st_mode & 0o777
+        except OSError as exc:
+            raise SettingsError(
+                f"The secret {name!r} cannot be read: {exc.strerror}.",
+                remedy="Start the environment once with `boresight up`, which makes it.",
+            ) from exc
+        if not value:
+            raise SettingsError(
+                f"The secret {name!r} is empty.", remedy=f"Remove {path} and start again."
+            )
+        if mode & 0o077:
+            raise SettingsError(
+                f"The secret {name!r} has mode {mode:04o}; a secret is its owner's alone (0600).",
+                remedy=f"chmod 600 {path}, and think of who has read it.",
+            )
+        return value
+
+    def folder(self, name: str) -> Path:
+        """Folder ``name`` of the state directory; it is made when absent, for its owner alone."""
+        path = self.state_dir / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
