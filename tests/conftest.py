@@ -1,0 +1,51 @@
+"""What every suite shares: the real images, and which tests run beside which."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real images; the test is skipped where there is none."""
+    folder = Path(os.environ.get("BORESIGHT_TEST_DATA", _DEFAULT_DATA))
+    if not (folder / "gizeh").is_dir():
+        message = f"no real images in {folder}: set BORESIGHT_TEST_DATA to a folder with gizeh/"
+        if os.environ.get("BORESIGHT_REQUIRE_TEST_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+class _SuiteScheduling(LoadScopeScheduling):
+    """Tests that share running services stay on one worker: a folder of these, else a file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        folder = path.rpartition("/")[0]
+        return folder if folder.endswith(_ONE_STACK) else path
+
+
+#: Suites of which all files use one stack of services.
+_ONE_STACK = ("contract/gateway", "contract/hub", "contract/idp")
+#: What waits longest for processes begins while there is still something to compute beside it.
+_FIRST = ("gateway", "supervisor", "hub", "access", "idp", "stac", "stereo")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    return _SuiteScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent
+        known = folder.parent.name == "contract" and folder.name in _FIRST
+        return _FIRST.index(folder.name) if known else len(_FIRST)
+
+    items.sort(key=place)

@@ -1,0 +1,191 @@
+"""The real access service before a real versitygw and a real catalogue, behind one origin."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from boresight_hub.embedded import versitygw
+from boresight_hub.embedded.people import write_private
+from boresight_hub.embedded.plan import Command
+from boresight_hub.environment import user_environment
+from boresight_hub.settings import AccessSettings, HubSettings
+from support.machine import install_s3_server
+from support.origin import Origin
+from support.ports import free_base_port
+
+
+class AccessStack:
+    """All processes of the data plane."""
+
+    def __init__(self, state_dir: Path, *, origin: bool = True, **access: Any) -> None:
+        (state_dir / "secrets").mkdir(mode=0o700, parents=True)
+        self.settings = HubSettings(
+            state_dir=state_dir, port=free_base_port(), access=AccessSettings(**access)
+        )
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        for name in ("s3-root-access-key", "s3-root-secret-key", "access-client-secret"):
+            write_private(self.settings.secrets_dir / name, secrets.token_hex(20))
+        self.origin = Origin(self.settings) if origin else None
+
+    def start(self, *names: str) -> None:
+        for name in names or ("s3-iam", "s3", "stac", "access"):
+            getattr(self, f"_start_{name.replace('-', '_')}")()
+
+    def stop(self, *names: str, kill: bool = False) -> None:
+        for name in names:
+            process = self.processes.pop(name)
+            process.kill() if kill else process.terminate()
+            process.wait(15)
+
+    def close(self) -> None:
+        self.stop(*reversed(list(self.processes)))
+        if self.origin:
+            self.origin.close()
+
+    def log(self, name: str) -> str:
+        return (self.settings.state_dir / f"{name}.log").read_text(errors="replace")
+
+    def root(self) -> Any:
+        """The store's own administrator, to put things where people cannot."""
+        import boto3
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.settings.s3_url,
+            region_name=self.settings.s3.region,
+            aws_access_key_id=self.settings.secret("s3-root-access-key"),
+            aws_secret_access_key=self.settings.secret("s3-root-secret-key"),
+        )
+
+    def iam(self) -> Any:
+        import boto3
+
+        return boto3.client(
+            "iam",
+            endpoint_url=self.settings.url_of("s3_iam"),
+            region_name="us-east-1",
+            aws_access_key_id=self.settings.secret("s3-root-access-key"),
+            aws_secret_access_key=self.settings.secret("s3-root-secret-key"),
+        )
+
+    def session_users(self) -> list[str]:
+        users = self.iam().list_users(PathPrefix="/boresight-session/")["Users"]
+        return [user["UserName"] for user in users]
+
+    def sts(self, token: str, **changes: str) -> httpx.Response:
+        """AssumeRoleWithWebIdentity, as botocore sends it."""
+        form = {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "RoleArn": self.settings.access.role_arn,
+            "RoleSessionName": "marie",
+            "WebIdentityToken": token,
+        }
+        form = {name: value for name, value in (form | changes).items() if value}
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        return httpx.post(
+            self.settings.sts_url,
+            content=urlencode(form),
+            headers=headers,
+            timeout=30,
+            trust_env=False,
+        )
+
+    def holder(self, username: str, token: str | None = None) -> dict[str, str]:
+        """Environment of a user server, with its token files."""
+        folder = self.settings.state_dir / "tokens" / username
+        folder.mkdir(parents=True, exist_ok=True)
+        assert self.origin
+        write_private(folder / "s3.jwt", token or self.origin.token(username))
+        write_private(folder / "stac.jwt", self.origin.token(username, "stac"))
+        ours = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.upper().startswith(("AWS_", "BORESIGHT_", "CPL_", "GDAL_"))
+            and not name.lower().endswith("_proxy")
+        }
+        return ours | user_environment(self.settings, username=username, token_dir=folder)
+
+    def _start_s3_iam(self) -> None:
+        install_s3_server(self.settings)
+        (self.settings.folder("s3") / "iam").mkdir(mode=0o700, exist_ok=True)
+        self._run("s3-iam", versitygw.iam_command(self.settings, {"PATH": os.environ["PATH"]}))
+        self._wait("s3-iam", lambda: _listens(self.settings.port_of("s3_iam")))
+
+    def _start_s3(self) -> None:
+        self._run("s3", versitygw.s3_command(self.settings, {"PATH": os.environ["PATH"]}))
+        self._wait("s3", lambda: _answers(f"{self.settings.s3_url}/health"))
+        versitygw.make_buckets(self.settings)
+
+    def _start_stac(self) -> None:
+        self._python("stac")
+
+    def _start_access(self) -> None:
+        self._python("access")
+
+    def _python(self, name: str) -> None:
+        env = {
+            **os.environ,
+            "BORESIGHT_STATE_DIR": str(self.settings.state_dir),
+            "BORESIGHT_PORT": str(self.settings.port),
+            "BORESIGHT_ACCESS": self.settings.access.model_dump_json(),
+            "BORESIGHT_OIDC": self.settings.oidc.model_dump_json(),
+        }
+        self._run(name, Command([sys.executable, "-m", f"boresight_hub.{name}"], env))
+        url = f"{self.settings.url_of(name)}/services/{name}/health"
+        self._wait(name, lambda: _answers(url))
+
+    def _run(self, name: str, command: Command) -> None:
+        hidden = {key: self.settings.secret(file) for key, file in command.secret_env.items()}
+        with (self.settings.state_dir / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command.argv,
+                env=command.env | hidden,
+                cwd=command.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _wait(self, name: str, is_ready: Any) -> None:
+        deadline = time.monotonic() + 60
+        while not is_ready():
+            assert self.processes[name].poll() is None, self.log(name)
+            assert time.monotonic() < deadline, self.log(name)
+            time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def image_bytes() -> bytes:
+    """A small GeoTIFF, 20 by 10 pixels of value one."""
+    import warnings
+
+    import numpy as np
+    from rasterio.io import MemoryFile
+
+    with warnings.catch_warnings(), MemoryFile() as memory:
+        warnings.simplefilter("ignore")  # it lies nowhere on Earth
+        with memory.open(driver="GTiff", width=20, height=10, count=1, dtype="uint8") as image:
+            image.write(np.ones((1, 10, 20), "uint8"))
+        return bytes(memory.getbuffer())
