@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ import pytest
 import rasterio
 from distributed import Client
 from numpy.typing import NDArray
-from support.stereo_runs import runs_of_cars
+from support.stereo_runs import BreakingStorage, runs_of_cars
 
 from boresight.compute import Cluster
 from boresight.errors import AccessError, ComputeError
 from boresight.workflows.stereo import StereoOptions, StereoResult, stereo
-from boresight.workflows.stereo.storage import FolderStorage
 from boresight.workflows.targets import FolderTarget
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
@@ -130,23 +128,13 @@ def test_cancelled_job_leaves_nothing(folder_pairs: Pairs, two_workers: Cluster)
     assert two_workers.client.submit(sum, [1, 2]).result(timeout=60) == 3
 
 
-class _Breaking(FolderStorage):
-    """A folder that takes no tile while a file says so: as when storage is out of reach."""
-
-    def put(self, path: Path, key: str, media_type: str | None = None) -> None:
-        if (Path(self.folder) / "broken").exists() and key.count("/tile-"):
-            time.sleep(0.1)
-            raise AccessError("The storage does not answer.", remedy="Run the job again.")
-        super().put(path, key, media_type)
-
-
 def test_job_goes_on_after_the_storage_was_away(
     folder_pairs: Pairs, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target, pair = folder_pairs["ventoux"]
     monkeypatch.setattr(
         "boresight.workflows.stereo.workflow.storage_of",
-        lambda target: _Breaking(str(target.folder)),
+        lambda target: BreakingStorage(str(target.folder)),
     )
     options = StereoOptions(tile_size_px=TILE_PX["ventoux"], retries=0)
     broken = target.folder / "broken"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +23,15 @@ from boresight.workflows.stereo.engine.child import FAILURE
 from boresight.workflows.stereo.engine.failures import StereoRunError, named_error
 from boresight.workflows.stereo.engine.milestones import Milestones
 
+logger = logging.getLogger(__name__)
+
 _POLL_S = 0.2
 _LOOK_EVERY_S = 1.0
 _TERM_S = 2.0
 _LOG_TAIL = 40
+#: a socket's path has at most 107 bytes; multiprocessing adds ``/pymp-xxxxxxxx/listener-xxxxxxxx``
+_LONGEST_TMPDIR = 107 - 40
+_NOT_SMOOTHED = "Bulldozer failed on its second execution"
 
 #: one run is one thread: the cluster is what runs them side by side
 _ONE_THREAD = dict.fromkeys(
@@ -127,7 +135,6 @@ def run_cars(
         What CARS refused, by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tmp").mkdir(exist_ok=True)
     spec = folder / "spec.json"
     spec.write_text(
         json.dumps(
@@ -139,14 +146,14 @@ def run_cars(
         )
     )
     began_s = time.monotonic()
-    with (folder / "run.log").open("wb") as log:
+    with (folder / "run.log").open("wb") as log, _temporary_folder(folder) as temporary:
         child = subprocess.Popen(
             [sys.executable, "-m", "boresight.workflows.stereo.engine.child", str(spec)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=_environment(folder, cache),
+            env=_environment(temporary, cache),
             start_new_session=True,
         )
         watch = _Watch(child, limits, folder / "run.log", progress, Milestones(*part))
@@ -157,6 +164,11 @@ def run_cars(
     record = RunRecord(time.monotonic() - began_s, watch.cpu_s, watch.peak_bytes / 1e6)
     if code != 0:
         raise _failure(code, folder)
+    if _NOT_SMOOTHED in (folder / "run.log").read_text(errors="replace"):
+        logger.warning(
+            "CARS could not smooth the coarse surface: disparity ranges are less sure, and some "
+            "heights may be missing. See run.log for bulldozer's reason."
+        )
     return record
 
 
@@ -222,8 +234,25 @@ class _Watch:
             )
 
 
-def _environment(folder: Path, cache: Path | None) -> dict[str, str]:
-    environment = {**os.environ, **_READING, **_ONE_THREAD, "TMPDIR": str(folder / "tmp")}
+@contextmanager
+def _temporary_folder(folder: Path) -> Iterator[Path]:
+    """Give ``folder/tmp`` a path short enough for the sockets that bulldozer makes in it."""
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    if len(os.fsencode(temporary)) <= _LONGEST_TMPDIR:
+        yield temporary
+        return
+    base = tempfile.gettempdir()
+    if len(os.fsencode(base)) > _LONGEST_TMPDIR // 2:
+        base = "/tmp"  # noqa: S108 - the folder made in it is private
+    with tempfile.TemporaryDirectory(prefix="boresight-", dir=base) as private:
+        short = Path(private) / "t"
+        short.symlink_to(temporary.absolute())
+        yield short
+
+
+def _environment(temporary: Path, cache: Path | None) -> dict[str, str]:
+    environment = {**os.environ, **_READING, **_ONE_THREAD, "TMPDIR": str(temporary)}
     # CARS sets this to a folder of its own; what Dask set for the worker is not for the child
     environment.pop("DASK_CONFIG", None)
     if cache is not None:
