@@ -45,12 +45,15 @@ from boresight.workflows.stereo import StereoOptions, stereo
 whole = access.get_item({collection!r}, {item!r})
 sources = [link.get_href() for link in whole.links if link.rel == "derived_from"]
 pair = [access.get_item("co3d-l1", href.rsplit("/", 1)[1]) for href in sources]
+heights = lambda item: read_dsm(access.to_vsis3(item.assets["dsm"].href)).heights
+a = heights(whole)
 with compute.cluster(n_workers=2) as cluster:
-    tiled = stereo(*pair, StereoOptions(tile_size_px=300), compute=cluster).item
-a, b = (read_dsm(access.to_vsis3(i.assets["dsm"].href)).heights for i in (whole, tiled))
+    # how the work is cut is no part of the product's name, so this replaces it
+    tiled = stereo(*pair, StereoOptions(tile_size_px=280), compute=cluster, force=True).item
+b = heights(tiled)
 both = np.isfinite(a) & np.isfinite(b)
 print(json.dumps({{
-    "same_item": whole.id == tiled.id,
+    "tiles_before": whole.properties["boresight:tiles"],
     "tiles": tiled.properties["boresight:tiles"],
     "same_mask": bool((np.isfinite(a) == np.isfinite(b)).all()),
     "largest_difference_m": float(np.abs(a - b)[both].max()),
@@ -104,7 +107,7 @@ def test_the_great_pyramid_has_its_surveyed_shape(
 def test_tiles_equal_the_whole_pair(environment: Environment, ventoux: dict[str, Any]) -> None:
     found = _run(environment, _TILES_AGAINST_WHOLE, ventoux)
     print(json.dumps(found, indent=1))  # noqa: T201
-    assert not found["same_item"]
+    assert found["tiles_before"] == 1
     assert found["tiles"] >= 4
     assert found["same_mask"]
     assert found["largest_difference_m"] == 0

@@ -230,10 +230,21 @@ def test_simulated_pair_with_its_truth(target: Recorder) -> None:
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     target.puts.clear()
-    again = ingest_simulated(config, COLLECTION, target=target)
+    told: list[str] = []
+    again = ingest_simulated(
+        config, COLLECTION, target=target, progress=lambda _, what: told.append(what)
+    )
     assert target.puts == []
-    assert again.left.to_dict() == done.left.to_dict()
+    assert told == ["simulated before"]
+    for part in ("left", "right", "reference"):
+        found, made = getattr(again, part).to_dict(), getattr(done, part).to_dict()
+        assert found["assets"] == made["assets"]
+        assert found["bbox"] == made["bbox"]
     json.dumps(done.left.to_dict())
+    lost = f"{COLLECTION}/{done.right.id}/image.tif"
+    target.delete(lost)
+    ingest_simulated(config, COLLECTION, target=target)
+    assert target.puts == [lost]
 
 
 @pytest.mark.parametrize("kind", sorted(WRITERS))
