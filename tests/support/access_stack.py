@@ -33,7 +33,10 @@ class AccessStack:
             state_dir=state_dir, port=free_base_port(), access=AccessSettings(**access)
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        for name in ("s3-root-access-key", "s3-root-secret-key", "access-client-secret"):
+        for name in (
+            *("s3-root-access-key", "s3-root-secret-key"),
+            *("access-client-secret", "access-signing-key"),
+        ):
             write_private(self.settings.secrets_dir / name, secrets.token_hex(20))
         self.origin = Origin(self.settings) if origin else None
 

@@ -47,6 +47,14 @@ class Broker(Protocol):
         RefusalError
         """
 
+    async def policy_for(self, claims: Claims) -> str:
+        """Policy (JSON) of the sessions :meth:`session_for` makes now, without their end.
+
+        Raises
+        ------
+        RefusalError
+        """
+
     async def find(self, access_key: str) -> Session | None:
         """Session with ``access_key``, if there is one, ended or not."""
 
@@ -126,6 +134,10 @@ class VersitygwBroker:
             session.expires_at.isoformat(),
         )
         return session
+
+    async def policy_for(self, claims: Claims) -> str:
+        """See :class:`Broker`."""
+        return self._template.render(await self._grants(claims), self._settings.s3, None)
 
     async def find(self, access_key: str) -> Session | None:
         """See :class:`Broker`."""
