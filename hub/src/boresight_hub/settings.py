@@ -49,6 +49,9 @@ class OidcSettings(_Part):
     hub_client_id: str = "hub"
     access_client_id: str = "access"
     cli_client_id: str = "boresight-cli"
+    teledetection_client_id: str = Field(
+        "gdal", description="as the teledetection SDK calls itself at its device sign-in"
+    )
     groups_claim: str = "groups"
     username_claim: str = "preferred_username"
     admin_group: str = "boresight-admins"
