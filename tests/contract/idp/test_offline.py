@@ -151,3 +151,17 @@ def test_device_sign_in_of_teledetection(idp: Environment) -> None:
         trust_env=False,
     )
     assert ok(userinfo)["preferred_username"] == "lea"
+
+
+async def test_grant_from_a_device_sign_in(idp: Environment) -> None:
+    tokens = device_sign_in(idp, "gdal", "openid offline_access", "lea")
+    if idp.kind == "keycloak":
+        # it makes no refresh token by exchange for a session that is offline already
+        with pytest.raises(CredentialError):
+            await oidc.offline_grant(idp.settings, tokens["access_token"])
+        tokens = device_sign_in(idp, "gdal", "openid", "lea")
+    grant = await oidc.offline_grant(idp.settings, tokens["access_token"])
+    assert grant.refresh_token
+    renewed = await oidc.refresh(idp.settings, grant.refresh_token, requester="access")
+    claims = await oidc.TokenVerifier(idp.settings, "access").verify(renewed.access_token)
+    assert claims.username == "lea"

@@ -88,6 +88,22 @@ class Signed:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerGrant:
+    """What a container token stands on.
+
+    Attributes
+    ----------
+    session_key : str
+        Access key of the session.
+    ends_at : datetime
+        Aware, UTC.
+    """
+
+    session_key: str
+    ends_at: datetime
+
+
 class Signer:
     """Signs hrefs for people.
 
@@ -175,6 +191,38 @@ class Signer:
         except RefusalError as refusal:
             raise of_refusal(refusal) from refusal
 
+    async def container_grant(self, caller: Caller, bucket: str) -> ContainerGrant:
+        """Let ``caller`` read in ``bucket`` for a while, through the front.
+
+        Raises
+        ------
+        SigningError
+            When there is nothing in the bucket that the caller could read.
+        """
+        claims = caller.claims
+        self._rates.take(claims.subject, claims.groups, 1)
+        if caller.limits and not caller.limits.can_read:
+            raise _no_scope(caller.limits, "get")
+        if not (await self.policy_of(caller)).touches("get", bucket):
+            raise SigningError(
+                "policy",
+                f"{claims.username} may read nothing in {bucket}.",
+                status=403,
+                remedy="Ask an administrator to open a collection to one of your groups.",
+                value=bucket,
+            )
+        session = await self.session_of(caller)
+        end = datetime.now(UTC) + timedelta(seconds=self._rules.container_token_life_s)
+        ends_at = min(end, session.expires_at).replace(microsecond=0)
+        audit.info(
+            "container token for %s by %s until %s: %s/",
+            claims.username,
+            caller.way,
+            ends_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            bucket,
+        )
+        return ContainerGrant(session.access_key, ends_at)
+
     async def redirection(
         self, session_key: str, path: str, op: Op, prefix: str, until: datetime
     ) -> str:
@@ -216,9 +264,12 @@ class Signer:
                 status=403,
                 remedy="Ask for another token.",
             )
-        batch = self._presigner.batch(
-            session, _METHODS[op], at=now, ttl_s=min(self._rules.redirect_life_s, left_s)
-        )
+        # whose groups they are is not known here, so the usual rate holds
+        self._rates.take(session.subject, (), 1)
+        ttl_s = min(self._rules.redirect_life_s, left_s)
+        batch = self._presigner.batch(session, _METHODS[op], at=now, ttl_s=ttl_s)
+        expires_at = now + timedelta(seconds=ttl_s)
+        _write_audit(session.username, "container token", op, [target], expires_at)
         return batch.url(*target)
 
     def _wanted_life_s(self, ttl_s: int | None) -> int:
@@ -245,7 +296,7 @@ class Signer:
         batch = self._presigner.batch(session, _METHODS[op], at=now, ttl_s=ttl_s)
         urls = {href: batch.url(*target) for href, target in targets.items()}
         expires_at = now + timedelta(seconds=ttl_s)
-        _write_audit(caller, op, targets.values(), expires_at)
+        _write_audit(caller.claims.username, caller.way, op, targets.values(), expires_at)
         return Signed(urls, expires_at)
 
 
@@ -257,13 +308,7 @@ def _check_limits(limits: Limits | None, target: Target, op: Op, href: str, inde
     if limits is None:
         return
     if not (limits.can_write if op == "put" else limits.can_read):
-        raise SigningError(
-            "key-scope",
-            f"The API key {limits.key_id} was made without the scope "
-            f"{'write' if op == 'put' else 'read'!r}, which {op} needs.",
-            status=403,
-            remedy="Make another key with that scope.",
-        )
+        raise _no_scope(limits, op)
     if not limits.covers(target):
         raise SigningError(
             "key-prefix",
@@ -274,6 +319,16 @@ def _check_limits(limits: Limits | None, target: Target, op: Op, href: str, inde
             value=href.partition("?")[0],
             index=index,
         )
+
+
+def _no_scope(limits: Limits, op: Op) -> SigningError:
+    return SigningError(
+        "key-scope",
+        f"The API key {limits.key_id} was made without the scope "
+        f"{'write' if op == 'put' else 'read'}, which {op} needs.",
+        status=403,
+        remedy="Make another key with that scope.",
+    )
 
 
 def _not_allowed(username: str, op: Op, target: Target, href: str, index: int) -> SigningError:
@@ -290,15 +345,17 @@ def _not_allowed(username: str, op: Op, target: Target, href: str, index: int) -
     )
 
 
-def _write_audit(caller: Caller, op: Op, targets: Iterable[Target], expires_at: datetime) -> None:
+def _write_audit(
+    username: str, way: str, op: Op, targets: Iterable[Target], expires_at: datetime
+) -> None:
     counts = Counter(f"{bucket}/{key.partition('/')[0]}/" for bucket, key in targets)
     named = ", ".join(f"{prefix} {n}" for prefix, n in counts.most_common(_MAX_PREFIXES))
     audit.info(
         "signed %d %s for %s by %s until %s: %s%s",
         counts.total(),
         op,
-        caller.claims.username,
-        caller.way,
+        username,
+        way,
         expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         named,
         ", …" if len(counts) > _MAX_PREFIXES else "",

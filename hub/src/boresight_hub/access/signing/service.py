@@ -9,6 +9,8 @@ from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
 from boresight_hub.access.signing.keystore import KeyStore
 from boresight_hub.access.signing.native import NativeDialect
+from boresight_hub.access.signing.planetary import PlanetaryDialect
+from boresight_hub.access.signing.teledetection import teledetection_app
 from boresight_hub.settings import HubSettings
 
 
@@ -39,8 +41,13 @@ class SigningService:
 
     def install(self, app: FastAPI, router: APIRouter, *, prefix: str) -> None:
         """Add all routes to ``app``, those of the service in ``router`` before the others."""
-        NativeDialect(self._settings, self._signer, self._callers).install(app, router)
+        parts = (self._settings, self._signer, self._callers)
+        NativeDialect(*parts).install(app, router)
         app.include_router(router)
+        planetary = PlanetaryDialect(*parts)
+        app.mount(f"{prefix}/tld", teledetection_app(*parts))
+        app.mount(f"{prefix}/pc", planetary.app())
+        planetary.install_front(app)
 
     async def close(self) -> None:
         """Close connections and files."""
