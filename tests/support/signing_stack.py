@@ -91,6 +91,7 @@ class Program:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         command = [sys.executable, "-c", source] if isinstance(source, str) else source
         self.lines: list[str] = []
+        self._ended = False
         self._process = subprocess.Popen(
             command,
             env=kept | {"PYTHONUNBUFFERED": "1", "NO_PROXY": "*"} | environment,
@@ -106,10 +107,18 @@ class Program:
     def link(self, timeout_s: float = 30.0) -> str:
         """Address the device sign-in shows."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._link() is not None, timeout_s), self.output
+            self._changed.wait_for(lambda: self._link() or self._ended, timeout_s)
         link = self._link()
-        assert link
+        if link is None:
+            self.close()
+            raise AssertionError(f"no device sign-in was begun: {self.output}")
         return link
+
+    def close(self) -> None:
+        """End it, if it still runs."""
+        self._process.kill()
+        self._process.wait(10)
+        self._reader.join(5)
 
     def result(self, timeout_s: float = 60.0) -> Any:
         """What the program printed last, as JSON."""
@@ -121,8 +130,7 @@ class Program:
         try:
             code = self._process.wait(timeout_s)
         finally:
-            self._process.kill()
-            self._reader.join(5)
+            self.close()
         assert code == 0, self.output
         return self.output
 
@@ -141,3 +149,6 @@ class Program:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
         self._process.stdout.close()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()

@@ -115,7 +115,7 @@ def device_sign_in(idp: Environment, client: str, scope: str, username: str) -> 
             page = browser.submit(page, values, button=yes)
             if "<form" not in page.text:
                 break
-    time.sleep(started.get("interval", 5))
+    time.sleep(started["interval"])
     grant = "urn:ietf:params:oauth:grant-type:device_code"
     return ok(
         idp.token({**form, "grant_type": grant, "device_code": started["device_code"]}, client=None)

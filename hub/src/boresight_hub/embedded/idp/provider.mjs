@@ -24,6 +24,7 @@ const SIGN_IN_LIFE_S = 14 * 24 * 3600;
 const OFFLINE_LIFE_S = 365 * 24 * 3600;
 const CODE_LIFE_S = 60;
 const DEVICE_CODE_LIFE_S = 600;
+const DEVICE_INTERVAL_S = 2;
 const INTERACTION_LIFE_S = 3600;
 const ID_TOKEN_LIFE_S = 3600;
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -186,6 +187,8 @@ export function makeProvider({
         return ctx.method === 'POST' ? tokens.introspect(ctx, provider, secrets) : next();
       case ROUTES.token:
         return next().then(() => tellRefreshLife(ctx));
+      case ROUTES.device_authorization:
+        return next().then(() => tellInterval(ctx));
       case ROUTES.end_session:
         return ctx.method === 'GET' ? signOut(ctx, next, { provider, publicUrl, port }) : next();
       case ROUTES.code_verification:
@@ -223,6 +226,11 @@ function tellRefreshLife(ctx) {
     const now = Math.floor(Date.now() / 1000);
     ctx.body.refresh_expires_in = token.exp ? Math.max(0, token.exp - now) : token.expiration;
   }
+}
+
+// RFC 8628 lets the provider leave it out, and again there are clients that count on it.
+function tellInterval(ctx) {
+  if (ctx.status === 200 && ctx.body?.device_code) ctx.body.interval ??= DEVICE_INTERVAL_S;
 }
 
 // RFC 8628 lets a device leave out the scope; without one the provider would sign somebody in only
