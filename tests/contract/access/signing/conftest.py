@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessStack]:
 @pytest.fixture(scope="package")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningStack]:
     """The same behind the real proxy, with the real identity provider."""
-    made = SigningStack(tmp_path_factory.mktemp("real") / "state", token_life_s=8)
+    made = SigningStack(tmp_path_factory.mktemp("real") / "state", token_life_s=12)
     try:
         made.start()
         root = made.access.root()

@@ -50,7 +50,7 @@ class Callers:
         self._verifier = TokenVerifier(settings, settings.access.signing.audience)
         self._http = httpx.AsyncClient(timeout=settings.oidc.http_timeout_s, trust_env=False)
         self._claims: dict[str, Claims] = {}
-        self._renewing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def close(self) -> None:
         """Close connections."""
@@ -148,6 +148,34 @@ class Callers:
         SigningError
         """
         claims = caller.claims
+        # one at a time, or those that come together would all be the last that is allowed
+        lock = self._locks.setdefault(f"keys of {claims.subject}", asyncio.Lock())
+        async with lock:
+            self._check_count(claims)
+            grant = await self._asked(oidc.offline_grant(self._settings, token, http=self._http))
+            if not grant.refresh_token:
+                raise _unavailable("The identity provider gives no grant for an API key.")
+            granted = await self._verified(grant.access_token)
+            if granted.subject != claims.subject:
+                raise _unavailable("The identity provider gives a grant of somebody else.")
+            key = ApiKey(
+                key_id=new_key_id(),
+                subject=claims.subject,
+                username=claims.username,
+                description=_cleaned(description),
+                can_read=can_read,
+                can_write=can_write,
+                prefix=prefix,
+                created_at=datetime.now(UTC).replace(microsecond=0),
+                last_used_at=None,
+            )
+            secret = self._keys.add(
+                key, grant_session=granted.session_id, grant_token=grant.refresh_token
+            )
+        logger.info("API key %s made for %s", key.key_id, key.username)
+        return key, secret
+
+    def _check_count(self, claims: Claims) -> None:
         limit = self._settings.access.signing.max_keys_per_user
         if len(self._keys.of(claims.subject)) >= limit:
             raise SigningError(
@@ -156,28 +184,6 @@ class Callers:
                 status=403,
                 remedy="Revoke one that is not used any more.",
             )
-        grant = await self._asked(oidc.offline_grant(self._settings, token, http=self._http))
-        if not grant.refresh_token:
-            raise _unavailable("The identity provider gives no grant for an API key.")
-        granted = await self._verified(grant.access_token)
-        if granted.subject != claims.subject:
-            raise _unavailable("The identity provider gives a grant of somebody else.")
-        key = ApiKey(
-            key_id=new_key_id(),
-            subject=claims.subject,
-            username=claims.username,
-            description="".join(c for c in description if c.isprintable())[:_MAX_DESCRIPTION_CHARS],
-            can_read=can_read,
-            can_write=can_write,
-            prefix=prefix,
-            created_at=datetime.now(UTC).replace(microsecond=0),
-            last_used_at=None,
-        )
-        secret = self._keys.add(
-            key, grant_session=granted.session_id, grant_token=grant.refresh_token
-        )
-        logger.info("API key %s made for %s", key.key_id, key.username)
-        return key, secret
 
     async def revoke_key(self, caller: Caller, key_id: str) -> None:
         """Revoke an API key of the person who asks. It opens nothing from now on.
@@ -205,7 +211,7 @@ class Callers:
                 logger.warning("the grant of %s is not revoked at the provider: %s", key_id, exc)
 
     async def _owner(self, key: ApiKey) -> Claims:
-        lock = self._renewing.setdefault(key.key_id, asyncio.Lock())
+        lock = self._locks.setdefault(key.key_id, asyncio.Lock())
         async with lock:
             known = self._claims.get(key.key_id)
             if known is not None and datetime.now(UTC) < known.expires_at - _MARGIN:
@@ -245,6 +251,10 @@ class Callers:
             ) from exc
         except SignInError as exc:
             raise _unavailable(exc.message) from exc
+
+
+def _cleaned(description: str) -> str:
+    return "".join(char for char in description if char.isprintable())[:_MAX_DESCRIPTION_CHARS]
 
 
 def _bad_credentials(message: str) -> SigningError:

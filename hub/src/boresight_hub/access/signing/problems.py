@@ -102,8 +102,14 @@ def of_refusal(refusal: RefusalError) -> SigningError:
     )
 
 
+def note(error: SigningError) -> None:
+    """Write to the log that something was refused; what exactly is the caller's own business."""
+    logger.info("refused: %s (%d)", error.kind, error.status)
+
+
 def problem(error: SigningError) -> Response:
     """Answer of a foreseen refusal."""
+    note(error)
     content: dict[str, str | int] = {
         "type": f"{_TYPE}{error.kind}",
         "title": _TITLES.get(error.status, "Refused"),

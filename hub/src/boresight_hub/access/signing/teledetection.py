@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
 from boresight_hub.access.signing.native import bearer_token, read_body
-from boresight_hub.access.signing.problems import SigningError, of_validation, unforeseen
+from boresight_hub.access.signing.problems import SigningError, note, of_validation, unforeseen
 from boresight_hub.access.signing.rules import Op
 from boresight_hub.settings import HubSettings
 
@@ -123,5 +123,6 @@ async def _answer_refusal(_: Request, exc: Exception) -> Response:
     if isinstance(exc, RequestValidationError):
         exc = of_validation(exc)
     error = exc if isinstance(exc, SigningError) else unforeseen(exc)
+    note(error)
     content = {"detail": error.message, "remedy": error.remedy, "type": error.kind}
     return JSONResponse(content, error.status, error.headers)
