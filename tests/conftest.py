@@ -44,8 +44,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
-        folder = item.path.parent
-        known = folder.parent.name == "contract" and folder.name in _FIRST
-        return _FIRST.index(folder.name) if known else len(_FIRST)
+        _, contract, rest = item.nodeid.rpartition("contract/")
+        suite = rest.partition("/")[0] if contract else ""
+        return _FIRST.index(suite) if suite in _FIRST else len(_FIRST)
 
     items.sort(key=place)

@@ -18,7 +18,7 @@ from boresight_hub.embedded import versitygw
 from boresight_hub.embedded.people import write_private
 from boresight_hub.embedded.plan import Command
 from boresight_hub.environment import user_environment
-from boresight_hub.settings import AccessSettings, HubSettings
+from boresight_hub.settings import AccessSettings, HubSettings, OidcSettings, StacSettings
 from support.machine import install_s3_server
 from support.origin import Origin
 from support.ports import free_base_port
@@ -27,13 +27,28 @@ from support.ports import free_base_port
 class AccessStack:
     """All processes of the data plane."""
 
-    def __init__(self, state_dir: Path, *, origin: bool = True, **access: Any) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        origin: bool = True,
+        oidc: dict[str, Any] | None = None,
+        stac: dict[str, Any] | None = None,
+        **access: Any,
+    ) -> None:
         (state_dir / "secrets").mkdir(mode=0o700, parents=True)
         self.settings = HubSettings(
-            state_dir=state_dir, port=free_base_port(), access=AccessSettings(**access)
+            state_dir=state_dir,
+            port=free_base_port(),
+            access=AccessSettings(**access),
+            oidc=OidcSettings(**(oidc or {})),
+            stac=StacSettings(**(stac or {})),
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        for name in ("s3-root-access-key", "s3-root-secret-key", "access-client-secret"):
+        for name in (
+            *("s3-root-access-key", "s3-root-secret-key"),
+            *("access-client-secret", "access-signing-key"),
+        ):
             write_private(self.settings.secrets_dir / name, secrets.token_hex(20))
         self.origin = Origin(self.settings) if origin else None
 
@@ -140,6 +155,7 @@ class AccessStack:
             "BORESIGHT_PORT": str(self.settings.port),
             "BORESIGHT_ACCESS": self.settings.access.model_dump_json(),
             "BORESIGHT_OIDC": self.settings.oidc.model_dump_json(),
+            "BORESIGHT_STAC": self.settings.stac.model_dump_json(),
         }
         self._run(name, Command([sys.executable, "-m", f"boresight_hub.{name}"], env))
         url = f"{self.settings.url_of(name)}/services/{name}/health"

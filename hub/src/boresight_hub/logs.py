@@ -12,13 +12,15 @@ _REDACTIONS = (
     # JSON Web Tokens, wherever they stand
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), "<token>"),
     (
-        re.compile(r"(?i)\b(authorization|access-key|secret-key|cookie)(\"?\s*[:=]\s*)[^\r\n]+"),
+        re.compile(
+            r"(?i)\b(authorization|access-key|secret-key|subscription-key|cookie)(\"?\s*[:=]\s*)[^\r\n]+"
+        ),
         r"\1\2<hidden>",
     ),
     (
         re.compile(
             r"(?i)\b(WebIdentityToken|X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|client_secret"
-            r"|refresh_token|access_token|id_token|id_token_hint|subject_token|password|code|code_verifier|state)"
+            r"|sig|refresh_token|access_token|id_token|id_token_hint|subject_token|password|code|code_verifier|state)"
             r"(=|%3D|\"\s*:\s*\")[^&\s\"]+"
         ),
         r"\1\2<hidden>",

@@ -45,6 +45,7 @@ from boresight_hub.settings import HubSettings
 EXCHANGE_AUDIENCES = ("s3", "stac", "access", "dask")
 
 _ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
+_REFRESH_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105 - a name
 _EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _DISCOVERY_LIFE_S = 600.0
 _KEYS_LIFE_S = 600.0
@@ -234,6 +235,76 @@ async def refresh(
         requester=requester,
         http=http,
     )
+
+
+async def offline_grant(
+    settings: HubSettings, subject_token: str, *, http: httpx.AsyncClient | None = None
+) -> Tokens:
+    """Trade a person's token for a grant of the access service's own (RFC 8693).
+
+    The refresh token in the answer is the client ``access``'s. From the embedded provider it
+    outlives the sign-in it was made from; Keycloak ties it to that sign-in, since it refuses
+    ``offline_access`` in an exchange.
+
+    Parameters
+    ----------
+    settings : HubSettings
+    subject_token : str
+        Access token of the person, of the audience ``access``.
+    http : httpx.AsyncClient, optional
+
+    Raises
+    ------
+    CredentialError
+        When it is refused: token expired, session ended.
+    SignInError
+        When the provider is out of reach.
+    """
+    return await _token_request(
+        settings,
+        {
+            "grant_type": _EXCHANGE_GRANT,
+            "subject_token": subject_token,
+            "subject_token_type": _ACCESS_TOKEN_TYPE,
+            "requested_token_type": _REFRESH_TOKEN_TYPE,
+            "audience": settings.access.signing.audience,
+            "scope": f"audience-{settings.access.signing.audience}",
+        },
+        requester="access",
+        http=http,
+    )
+
+
+async def revoke(
+    settings: HubSettings, refresh_token: str, *, http: httpx.AsyncClient | None = None
+) -> None:
+    """End a grant of the client ``access`` (RFC 7009); one that has ended is no error.
+
+    Raises
+    ------
+    CredentialError
+        When the provider refuses.
+    SignInError
+        When it is out of reach, or cannot revoke.
+    """
+    discovery = await discover(settings, http=http)
+    if discovery.revocation_endpoint is None:
+        raise SignInError("The identity provider has no address to revoke tokens at.")
+    response = await _request(
+        settings,
+        "POST",
+        discovery.revocation_endpoint,
+        data={"token": refresh_token, "token_type_hint": "refresh_token"},
+        auth=httpx.BasicAuth(
+            settings.oidc.access_client_id, settings.secret("access-client-secret")
+        ),
+        http=http,
+    )
+    if not response.is_success:
+        raise CredentialError(
+            f"The identity provider answers {response.status_code} and revokes nothing.",
+            remedy="See its log: boresight logs idp.",
+        )
 
 
 async def client_credentials(

@@ -49,6 +49,9 @@ class OidcSettings(_Part):
     hub_client_id: str = "hub"
     access_client_id: str = "access"
     cli_client_id: str = "boresight-cli"
+    teledetection_client_id: str = Field(
+        "gdal", description="as the teledetection SDK calls itself at its device sign-in"
+    )
     groups_claim: str = "groups"
     username_claim: str = "preferred_username"
     admin_group: str = "boresight-admins"
@@ -70,13 +73,46 @@ class S3Settings(_Part):
     home_bucket: str = "home"
 
 
+class RateClass(_Part):
+    """How many addresses one person may have signed."""
+
+    urls_per_s: float = Field(500.0, gt=0, description="for as long as it lasts")
+    burst: int = Field(5000, ge=64, description="at once, after a pause")
+
+
+class SigningSettings(_Part):
+    """The signing API."""
+
+    audience: str = "access"
+    max_hrefs: int = Field(64, ge=1, le=64, description="hrefs in one request")
+    default_ttl_s: int = Field(900, ge=1, description="life of a signed address, unless asked for")
+    max_ttl_s: int = Field(3600, ge=1, le=604_800, description="longest life that may be asked for")
+    host_aliases: tuple[str, ...] = Field(
+        (), description="further origins (scheme, host, port) that hrefs of our own S3 may have"
+    )
+    front_url: str | None = Field(
+        None,
+        description="origin at which container tokens are taken, default: the access service's own",
+    )
+    container_token_life_s: int = Field(2700, ge=1)
+    redirect_life_s: int = Field(
+        300, ge=1, description="life of the address a container token is redirected to"
+    )
+    rate: RateClass = RateClass()
+    rate_by_group: dict[str, RateClass] = Field(
+        default_factory=dict, description="other rates; of several groups the most generous counts"
+    )
+    max_keys_per_user: int = Field(20, ge=1, description="API keys of one person")
+
+
 class AccessSettings(_Part):
-    """The service that hands out S3 credentials."""
+    """The service that hands out S3 credentials, and signed addresses."""
 
     audience: str = "s3"
     role_arn: str = "arn:aws:iam::000000000000:role/boresight-user"
     session_life_s: int = Field(3600, ge=5, le=43200, description="life of a set of S3 credentials")
     sweep_interval_s: float = Field(30.0, gt=0)
+    signing: SigningSettings = SigningSettings()
 
 
 class StacSettings(_Part):
@@ -190,6 +226,16 @@ class HubSettings(BaseSettings):
     def credentials_url(self) -> str:
         """Where S3 credentials are handed out for a token (container-credentials protocol)."""
         return f"{self.public_url}/services/access/credentials"
+
+    @property
+    def front_url(self) -> str:
+        """Where container tokens are taken in the place of a signature (signing API)."""
+        return (self.access.signing.front_url or self.url_of("access")).rstrip("/")
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """Names of our buckets."""
+        return (self.s3.catalogue_bucket, self.s3.products_bucket, self.s3.home_bucket)
 
     @property
     def stac_url(self) -> str:

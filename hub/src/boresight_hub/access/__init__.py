@@ -7,7 +7,10 @@ It answers two protocols that every S3 client knows:
   sends the content of a token file in the ``Authorization`` header and gets JSON. This is what
   user servers and workers use, see :mod:`boresight_hub.environment` for why.
 
-Behind both stands a *broker* that makes *sessions*. Words:
+Beside them it signs addresses of single objects, for clients that know only HTTP:
+:mod:`boresight_hub.access.signing`.
+
+Behind all stands a *broker* that makes *sessions*. Words:
 
 session
     A key pair with a policy and an end, for one person. It may outlive the token it was made

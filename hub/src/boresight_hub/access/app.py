@@ -19,6 +19,7 @@ from boresight_hub.access.query import WebIdentityRequest
 from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.sessions import Session
 from boresight_hub.access.signature import verified_session
+from boresight_hub.access.signing.service import SigningService
 from boresight_hub.errors import CredentialError, SignInError
 from boresight_hub.oidc import TokenVerifier
 from boresight_hub.settings import HubSettings
@@ -45,6 +46,7 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
         When a secret is missing or the policy template is refused.
     """
     service = _Service(settings, broker or VersitygwBroker.from_settings(settings))
+    signing = SigningService(settings, service.broker)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -55,9 +57,11 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            await signing.close()
             await service.broker.close()
 
-    # every error leaves in the words of AWS, so none of FastAPI's own pages is wanted
+    # every error leaves in the words of AWS or as a problem, so none of FastAPI's own pages is
+    # wanted
     app = FastAPI(
         title="Boresight access",
         lifespan=lifespan,
@@ -76,7 +80,7 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
             include_in_schema=path == "/sts",
             operation_id=f"sts{'_' if path.endswith('/') else ''}",
         )
-    app.include_router(router)
+    signing.install(app, router, prefix=PREFIX)
     return app
 
 

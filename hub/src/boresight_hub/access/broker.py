@@ -7,6 +7,7 @@ import hashlib
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -14,7 +15,13 @@ from weakref import WeakValueDictionary
 from boresight_hub.access import refusals
 from boresight_hub.access.directory import CollectionDirectory
 from boresight_hub.access.iam import IamClient, IamError
-from boresight_hub.access.policy import MAX_POLICY_CHARS, Grants, PolicyTemplate, grants_of
+from boresight_hub.access.policy import (
+    MAX_POLICY_CHARS,
+    CollectionAccess,
+    Grants,
+    PolicyTemplate,
+    grants_of,
+)
 from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.sessions import Ledger, Session
 from boresight_hub.oidc import Claims
@@ -25,6 +32,10 @@ USER_PATH = "/boresight-session/"
 
 # the end stands in the name, so that a sweep needs nothing but the store itself
 _USER_NAME = re.compile(r"(?P<end>\d{10})-.+-[0-9a-f]{8}")
+
+# policies are kept as long as the groups of the collections are the same; signing asks often
+_MAX_RENDERED = 1024
+_Rendered = tuple[Mapping[str, CollectionAccess], Grants, str]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +52,14 @@ class Broker(Protocol):
             Verified.
         duration_s : int
             Life asked for [s]; it may be cut to what the settings allow.
+
+        Raises
+        ------
+        RefusalError
+        """
+
+    async def policy_for(self, claims: Claims) -> str:
+        """Policy (JSON) of the sessions :meth:`session_for` makes now, without their end.
 
         Raises
         ------
@@ -92,6 +111,7 @@ class VersitygwBroker:
         self._directory = directory
         self._ledger = ledger
         self._minting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._rendered: dict[tuple[str, str, tuple[str, ...]], _Rendered] = {}
 
     @classmethod
     def from_settings(cls, settings: HubSettings) -> VersitygwBroker:
@@ -109,9 +129,9 @@ class VersitygwBroker:
 
     async def session_for(self, claims: Claims, *, duration_s: int) -> Session:
         """See :class:`Broker`."""
-        grants = await self._grants(claims)
+        grants, policy = await self._rights(claims)
         life_s = min(duration_s, self._settings.access.session_life_s)
-        reuse_key = self._reuse_key(claims, grants, life_s)
+        reuse_key = self._reuse_key(claims, policy, life_s)
         lock = self._minting.setdefault(reuse_key, asyncio.Lock())
         async with lock:
             known = self._ledger.young(reuse_key, datetime.now(UTC))
@@ -126,6 +146,11 @@ class VersitygwBroker:
             session.expires_at.isoformat(),
         )
         return session
+
+    async def policy_for(self, claims: Claims) -> str:
+        """See :class:`Broker`."""
+        _, policy = await self._rights(claims)
+        return policy
 
     async def find(self, access_key: str) -> Session | None:
         """See :class:`Broker`."""
@@ -168,10 +193,15 @@ class VersitygwBroker:
                 logger.warning("sessions that are over cannot be removed now: %s", exc)
             await asyncio.sleep(self._settings.access.sweep_interval_s)
 
-    async def _grants(self, claims: Claims) -> Grants:
+    async def _rights(self, claims: Claims) -> tuple[Grants, str]:
+        """What somebody may do, and the policy that says so, without its end."""
         collections = await self._directory.current()
+        who = (claims.subject, claims.username, claims.groups)
+        known = self._rendered.get(who)
+        if known is not None and known[0] is collections:
+            return known[1:]
         try:
-            return grants_of(
+            grants = grants_of(
                 username=claims.username,
                 subject=claims.subject,
                 groups=claims.groups,
@@ -180,9 +210,13 @@ class VersitygwBroker:
             )
         except ValueError as exc:
             raise refusals.access_denied(f"Not authorized: {exc}.") from exc
-
-    def _reuse_key(self, claims: Claims, grants: Grants, life_s: int) -> str:
         policy = self._template.render(grants, self._settings.s3, None)
+        if len(self._rendered) >= _MAX_RENDERED:
+            self._rendered.clear()
+        self._rendered[who] = (collections, grants, policy)
+        return grants, policy
+
+    def _reuse_key(self, claims: Claims, policy: str, life_s: int) -> str:
         parts = (claims.subject, self._settings.access.role_arn, str(life_s), policy)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -57,6 +57,7 @@ def environment(settings: HubSettings) -> dict[str, str]:
                 "hubClientId": settings.oidc.hub_client_id,
                 "accessClientId": settings.oidc.access_client_id,
                 "cliClientId": settings.oidc.cli_client_id,
+                "teledetectionClientId": settings.oidc.teledetection_client_id,
                 "secretsDirectory": str(settings.secrets_dir),
                 "peopleFile": str(people_file(settings)),
                 "databaseFile": str(settings.folder("idp") / "sessions.sqlite"),

@@ -27,6 +27,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "hub-client-secret": _token,
     "hub-cookie-secret": _token,
     "access-client-secret": _token,
+    "access-signing-key": _token,
     "gateway-api-token": _token,
     "culler-api-token": _token,
     "supervisor-api-token": _token,

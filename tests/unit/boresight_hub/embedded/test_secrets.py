@@ -10,6 +10,7 @@ from boresight_hub.settings import HubSettings
 # what the services read with HubSettings.secret
 _READ = {
     "proxy-auth-token", "auth-state-key", "hub-client-secret", "access-client-secret",
+    "access-signing-key",
     "gateway-api-token", "culler-api-token", "supervisor-api-token", "s3-root-access-key",
     "s3-root-secret-key", "idp-cookie-key", "dashboard-key", "hub-cookie-secret",
 }  # fmt: skip

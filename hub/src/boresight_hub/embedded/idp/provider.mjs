@@ -20,18 +20,26 @@ const ROUTES = {
 };
 
 const SIGN_IN_LIFE_S = 14 * 24 * 3600;
+// an API key that is used is renewed long before
+const OFFLINE_LIFE_S = 365 * 24 * 3600;
 const CODE_LIFE_S = 60;
 const DEVICE_CODE_LIFE_S = 600;
+const DEVICE_INTERVAL_S = 2;
 const INTERACTION_LIFE_S = 3600;
 const ID_TOKEN_LIFE_S = 3600;
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const CLAIMS = ['sub', 'preferred_username', 'name', 'groups', 'sid'];
-const SCOPES = ['openid', 'profile'];
+const SCOPES = ['openid', 'profile', 'offline_access'];
 
 export function makeProvider({
   Provider, interactionPolicy, settings, keys, cookieKey, secrets, people, tokens, store,
 }) {
-  const { publicUrl, hubClientId, accessClientId, cliClientId } = settings;
+  const {
+    publicUrl, hubClientId, accessClientId, cliClientId, teledetectionClientId,
+  } = settings;
+  const lifeOfGrant = (_ctx, { clientId }) => (
+    clientId === accessClientId ? OFFLINE_LIFE_S : SIGN_IN_LIFE_S
+  );
   const port = new URL(publicUrl).port || '443';
   const prefix = new URL(settings.issuer).pathname;
 
@@ -62,19 +70,12 @@ export function makeProvider({
         client_id: accessClientId,
         client_name: 'Boresight access service',
         client_secret: secrets.get(accessClientId),
-        grant_types: ['client_credentials', EXCHANGE_GRANT],
+        grant_types: ['client_credentials', 'refresh_token', EXCHANGE_GRANT],
         redirect_uris: [],
         response_types: [],
       },
-      {
-        client_id: cliClientId,
-        client_name: 'The command `boresight`',
-        token_endpoint_auth_method: 'none',
-        application_type: 'native',
-        grant_types: [DEVICE_GRANT, 'refresh_token'],
-        redirect_uris: [],
-        response_types: [],
-      },
+      deviceClient(cliClientId, 'The command `boresight`'),
+      deviceClient(teledetectionClientId, 'The Python package teledetection'),
     ],
     pkce: { required: () => true },
     cookies: {
@@ -109,10 +110,10 @@ export function makeProvider({
       AuthorizationCode: CODE_LIFE_S,
       ClientCredentials: settings.tokenLifeS,
       DeviceCode: DEVICE_CODE_LIFE_S,
-      Grant: SIGN_IN_LIFE_S,
+      Grant: lifeOfGrant,
       IdToken: ID_TOKEN_LIFE_S,
       Interaction: INTERACTION_LIFE_S,
-      RefreshToken: SIGN_IN_LIFE_S,
+      RefreshToken: lifeOfGrant,
       Session: SIGN_IN_LIFE_S,
     },
     formats: { customizers: { jwt: (_ctx, token, parts) => tokens.customize(token, parts) } },
@@ -184,6 +185,10 @@ export function makeProvider({
           ? tokens.userinfo(ctx, provider) : next();
       case ROUTES.introspection:
         return ctx.method === 'POST' ? tokens.introspect(ctx, provider, secrets) : next();
+      case ROUTES.token:
+        return next().then(() => tellRefreshLife(ctx));
+      case ROUTES.device_authorization:
+        return next().then(() => tellInterval(ctx));
       case ROUTES.end_session:
         return ctx.method === 'GET' ? signOut(ctx, next, { provider, publicUrl, port }) : next();
       case ROUTES.code_verification:
@@ -198,6 +203,34 @@ export function makeProvider({
     }
   });
   return provider;
+}
+
+// A program without a browser: somebody signs it in from another window.
+function deviceClient(id, name) {
+  return {
+    client_id: id,
+    client_name: name,
+    token_endpoint_auth_method: 'none',
+    application_type: 'native',
+    grant_types: [DEVICE_GRANT, 'refresh_token'],
+    redirect_uris: [],
+    response_types: [],
+  };
+}
+
+// Keycloak tells how long a refresh token lives, and there are clients that count on it.
+function tellRefreshLife(ctx) {
+  const token = ctx.oidc?.entities.RefreshToken;
+  if (ctx.status === 200 && ctx.body?.refresh_token && token) {
+    // one that has just been made knows its life, one that was found its end
+    const now = Math.floor(Date.now() / 1000);
+    ctx.body.refresh_expires_in = token.exp ? Math.max(0, token.exp - now) : token.expiration;
+  }
+}
+
+// RFC 8628 lets the provider leave it out, and again there are clients that count on it.
+function tellInterval(ctx) {
+  if (ctx.status === 200 && ctx.body?.device_code) ctx.body.interval ??= DEVICE_INTERVAL_S;
 }
 
 // RFC 8628 lets a device leave out the scope; without one the provider would sign somebody in only
@@ -249,14 +282,15 @@ async function loadExistingGrant(ctx) {
   return grant;
 }
 
-// A client's own tokens are for itself; the command's are for the access service.
-function defaultResource(ctx, client, { hubClientId, cliClientId }) {
+// A client's own tokens are for itself; those of devices are for the access service.
+function defaultResource(ctx, client, { hubClientId, cliClientId, teledetectionClientId }) {
   if (ctx.oidc.params?.grant_type === 'client_credentials') {
     // the only thing the access service does in its own name is to read the catalogue
     return resourceOf(ctx.oidc.params.scope === 'audience-stac' ? 'stac' : 'none');
   }
   if (client.clientId === hubClientId) return resourceOf('hub');
-  return resourceOf(client.clientId === cliClientId ? 'access' : 'none');
+  const isDevice = [cliClientId, teledetectionClientId].includes(client.clientId);
+  return resourceOf(isDevice ? 'access' : 'none');
 }
 
 function deviceProblem(error) {

@@ -60,6 +60,8 @@ async function start() {
       [hubClientId]: ['s3', 'stac', 'access', 'dask'],
       [accessClientId]: ['s3', 'stac'],
     },
+    // grants behind API keys: they are good for the access service itself
+    offlineAudiences: { [accessClientId]: ['access'] },
   });
   const provider = makeProvider({
     Provider: oidc.Provider ?? oidc.default,

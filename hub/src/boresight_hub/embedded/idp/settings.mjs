@@ -14,6 +14,7 @@ const NAMES = {
   hubClientId: 'string',
   accessClientId: 'string',
   cliClientId: 'string',
+  teledetectionClientId: 'string',
   secretsDirectory: 'string',
   peopleFile: 'string',
   databaseFile: 'string',

@@ -3,12 +3,18 @@
 //
 // The claim `sid` of an access token names the grant behind it. A sign-out destroys the grant, and
 // with it the power of every token that came from that sign-in to be exchanged for another.
+//
+// An exchange for a refresh token makes a grant of its own, which no sign-out ends: it is offline
+// access, for one client and one audience, until it is revoked, its time is over, or the person is
+// gone.
 import { timingSafeEqual, createHash } from 'node:crypto';
 
 import { claimsOf } from './people.mjs';
 
 export const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
+const REFRESH_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:refresh_token';
+const OFFLINE_SCOPE = 'profile offline_access';
 const RESOURCE_PREFIX = 'urn:boresight:audience:';
 
 export const resourceOf = (audience) => `${RESOURCE_PREFIX}${audience}`;
@@ -26,12 +32,17 @@ export class Tokens {
 
   #audiences;
 
-  constructor({ settings, jose, errors, people, keys, exchangeAudiences }) {
+  #offlineAudiences;
+
+  constructor({
+    settings, jose, errors, people, keys, exchangeAudiences, offlineAudiences,
+  }) {
     this.#settings = settings;
     this.#jose = jose;
     this.#errors = errors;
     this.#people = people;
     this.#audiences = exchangeAudiences;
+    this.#offlineAudiences = offlineAudiences;
     this.#keys = jose.createLocalJWKSet({
       keys: keys.keys.map(({ kty, n, e, kid, alg, use }) => ({ kty, n, e, kid, alg, use })),
     });
@@ -90,11 +101,15 @@ export class Tokens {
     if (params.subject_token_type !== ACCESS_TOKEN_TYPE) {
       throw new InvalidRequest(`subject_token_type must be ${ACCESS_TOKEN_TYPE}`);
     }
-    if (params.requested_token_type && params.requested_token_type !== ACCESS_TOKEN_TYPE) {
-      throw new InvalidRequest(`requested_token_type must be ${ACCESS_TOKEN_TYPE}`);
+    const isOffline = params.requested_token_type === REFRESH_TOKEN_TYPE;
+    if (![undefined, ACCESS_TOKEN_TYPE, REFRESH_TOKEN_TYPE].includes(params.requested_token_type)) {
+      throw new InvalidRequest(
+        `requested_token_type must be ${ACCESS_TOKEN_TYPE} or ${REFRESH_TOKEN_TYPE}`,
+      );
     }
     const { audience } = params;
-    if (!this.#audiences[client.clientId]?.includes(audience)) {
+    const audiences = isOffline ? this.#offlineAudiences : this.#audiences;
+    if (!audiences[client.clientId]?.includes(audience)) {
       throw new InvalidTarget(`${client.clientId} gets no tokens for this audience`);
     }
     if (params.scope && params.scope !== `audience-${audience}`) {
@@ -106,21 +121,33 @@ export class Tokens {
         'the subject token is no access token of a living sign-in for this client',
       );
     }
-    const token = new provider.AccessToken({
-      accountId: subject.sub,
-      client,
-      grantId: subject.sid,
-      gty: 'token-exchange',
-    });
     const resource = resourceOf(audience);
+    const grantId = isOffline
+      ? await offlineGrant(provider, client, subject.sub, resource) : subject.sid;
+    const token = new provider.AccessToken({
+      accountId: subject.sub, client, grantId, gty: 'token-exchange',
+    });
     token.resourceServer = new provider.ResourceServer(resource, this.resourceServer(resource));
     ctx.oidc.entity('AccessToken', token);
     ctx.body = {
       access_token: await token.save(),
-      issued_token_type: ACCESS_TOKEN_TYPE,
+      issued_token_type: isOffline ? REFRESH_TOKEN_TYPE : ACCESS_TOKEN_TYPE,
       token_type: 'Bearer',
       expires_in: token.expiration,
     };
+    if (isOffline) {
+      const refreshToken = new provider.RefreshToken({
+        accountId: subject.sub,
+        client,
+        grantId,
+        gty: 'token-exchange',
+        resource,
+        rotations: 0,
+        scope: OFFLINE_SCOPE,
+      });
+      ctx.oidc.entity('RefreshToken', refreshToken);
+      ctx.body.refresh_token = await refreshToken.save();
+    }
   }
 
   // OpenID Connect's userinfo for our own signed tokens.
@@ -155,6 +182,13 @@ export class Tokens {
     const claims = await this.verify(provider, form.get('token') ?? '');
     ctx.body = claims ? { active: true, token_type: 'Bearer', ...claims } : { active: false };
   }
+}
+
+async function offlineGrant(provider, client, accountId, resource) {
+  const grant = new provider.Grant({ clientId: client.clientId, accountId });
+  grant.addOIDCScope(OFFLINE_SCOPE);
+  grant.addResourceScope(resource, OFFLINE_SCOPE);
+  return grant.save();
 }
 
 const MAX_BODY_BYTES = 65_536;

@@ -1,0 +1,159 @@
+"""API keys at rest."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from boresight_hub.access.signing.keystore import ApiKey, KeyStore, new_key_id
+from boresight_hub.errors import StateError
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def key(subject: str = "id-of-marie", **changes: object) -> ApiKey:
+    fields: dict[str, object] = {
+        "key_id": new_key_id(),
+        "subject": subject,
+        "username": "marie",
+        "description": "laptop",
+        "can_read": True,
+        "can_write": False,
+        "prefix": "",
+        "created_at": NOW,
+        "last_used_at": None,
+    }
+    return ApiKey(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.sqlite"
+
+
+@pytest.fixture
+def store(path: Path):
+    made = KeyStore(path, "secret of the service")
+    yield made
+    made.close()
+
+
+def test_only_the_right_secret_opens(store: KeyStore) -> None:
+    mine = key()
+    secret = store.add(mine, grant_session="s", grant_token="refresh-1")
+    assert store.authentic(mine.key_id, secret) == mine
+    other = key()
+    store.add(other, grant_session="s", grant_token="refresh-2")
+    for key_id, wrong in (
+        (mine.key_id, ""),
+        (mine.key_id, secret[:-1]),
+        (mine.key_id, secret + "x"),
+        (other.key_id, secret),
+        ("bsk-0", secret),
+        ("", ""),
+        ("' OR 1=1 --", secret),
+        (mine.key_id, "é\ud800"),
+    ):
+        assert store.authentic(key_id, wrong) is None, (key_id, wrong)
+
+
+def test_survives_a_restart_and_not_another_secret(path: Path) -> None:
+    first = KeyStore(path, "secret of the service")
+    mine = key()
+    secret = first.add(mine, grant_session="s", grant_token="refresh-1")
+    first.close()
+    again = KeyStore(path, "secret of the service")
+    assert again.authentic(mine.key_id, secret) == mine
+    assert again.grant(mine.key_id) == "refresh-1"
+    again.close()
+    other = KeyStore(path, "another secret")
+    assert other.authentic(mine.key_id, secret) is None
+    assert other.grant(mine.key_id) is None
+    other.close()
+
+
+def test_neither_secret_nor_grant_stands_in_the_file(store: KeyStore, path: Path) -> None:
+    mine = key()
+    secret = store.add(mine, grant_session="s", grant_token="refresh-token-1")
+    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert mine.key_id.encode() in written
+    for hidden in (secret, "refresh-token-1"):
+        assert hidden.encode() not in written
+    assert all(file.stat().st_mode & 0o077 == 0 for file in path.parent.iterdir())
+
+
+def test_listed_by_owner(store: KeyStore) -> None:
+    one, two = key(), key(created_at=NOW + timedelta(seconds=1), prefix="home/marie/")
+    for each in (two, one, key("id-of-paul")):
+        store.add(each, grant_session="s", grant_token="r")
+    assert store.of("id-of-marie") == [one, two]
+
+
+def test_last_use_is_exact_to_a_minute(store: KeyStore) -> None:
+    mine = key()
+    store.add(mine, grant_session="s", grant_token="r")
+    for after_s, expected_s in ((0, 0), (59, 0), (61, 61)):
+        known = store.find(mine.key_id)
+        assert known
+        store.used(known, NOW + timedelta(seconds=after_s))
+        (seen,) = store.of("id-of-marie")
+        assert seen.last_used_at == NOW + timedelta(seconds=expected_s)
+
+
+def test_removed_by_the_owner_only(store: KeyStore) -> None:
+    mine = key()
+    secret = store.add(mine, grant_session="s", grant_token="r")
+    assert store.remove(mine.key_id, "id-of-paul") is None
+    assert store.authentic(mine.key_id, secret) == mine
+    assert store.remove(mine.key_id, "id-of-marie") == "r"
+    assert store.authentic(mine.key_id, secret) is None
+    assert store.remove(mine.key_id, "id-of-marie") is None
+
+
+def test_a_shared_grant_is_told_with_the_last_key(store: KeyStore) -> None:
+    one, two = key(), key()
+    store.add(one, grant_session="same", grant_token="r1")
+    store.add(two, grant_session="same", grant_token="r2")
+    assert store.remove(one.key_id, "id-of-marie") == ""
+    assert store.remove(two.key_id, "id-of-marie") == "r2"
+
+
+def test_grant_is_renewed(store: KeyStore) -> None:
+    mine = key()
+    store.add(mine, grant_session="s", grant_token="first")
+    store.renew_grant(mine.key_id, "second")
+    assert store.grant(mine.key_id) == "second"
+
+
+def test_file_of_something_else(path: Path) -> None:
+    path.write_bytes(b"something else, and long enough to be looked at" * 100)
+    with pytest.raises(StateError, match="no file of API keys"):
+        KeyStore(path, "s")
+
+
+def test_newer_file(store: KeyStore, path: Path) -> None:
+    store._db.execute("PRAGMA user_version = 2")
+    with pytest.raises(StateError, match="has version 2"):
+        KeyStore(path, "s")
+
+
+def test_unknown_and_wrong_take_equal_time(store: KeyStore) -> None:
+    mine = key()
+    store.add(mine, grant_session="s", grant_token="r" * 1000)
+
+    def took_ns(key_id: str) -> int:
+        begun = time.perf_counter_ns()
+        for _ in range(20):
+            store.authentic(key_id, "w" * 43)
+        return time.perf_counter_ns() - begun
+
+    wrong, unknown = [], []
+    for _ in range(150):  # taking turns: whatever slows the machine slows both
+        wrong.append(took_ns(mine.key_id))
+        unknown.append(took_ns("bsk-0123456789abcdef"))
+    ratio = statistics.median(wrong) / statistics.median(unknown)
+    assert 0.7 < ratio < 1.4, ratio
