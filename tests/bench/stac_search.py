@@ -20,12 +20,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from boresight_hub.settings import HubSettings, StacSettings
-from boresight_hub.stac import paging, requests
 from boresight_hub.stac.database import Database
-from boresight_hub.stac.principal import Principal
 from boresight_hub.stac.search import Page, Searcher
 from boresight_hub.stac.store import Store
+
+from boresight_hub.settings import HubSettings, StacSettings
+from boresight_hub.stac import paging, requests
+from boresight_hub.stac.principal import Principal
 from boresight_hub.stac.validation import Rules
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
