@@ -56,8 +56,9 @@ def require() -> Path:
 class Postgres:
     """A server on one loopback port and one unix socket, and databases of catalogues in it."""
 
-    def __init__(self, bin_dir: Path) -> None:
+    def __init__(self, bin_dir: Path, *, durable: bool = False) -> None:
         self._bin = bin_dir
+        self._durable = durable
         # short: the path of a unix socket has an end
         self.folder = Path(tempfile.mkdtemp(prefix="bspg-", dir="/tmp"))
         self.port = free_base_port()
@@ -90,7 +91,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
-            "fsync": "off",
+            "fsync": "on" if self._durable else "off",
             "max_connections": "60",
             "log_min_messages": "warning",
         }

@@ -205,9 +205,8 @@ def spelled(answer, values: dict[str, Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("who", ["paul", "nobody", "anonymous", "other_service", "access"])
 @pytest.mark.parametrize("attack", EVERYWHERE, ids=lambda a: a.name)
-def test_reading_what_is_not_yours_is_reading_nothing(people, secret, attack, who):
+def test_reading_what_is_not_yours_is_reading_nothing(people, secret, attack):
     there, absent = THERE | {"document": secret}, ABSENT | {"document": secret}
     good = send(people.marie, attack, there)
     assert good.status_code in attack.by_marie, good.text
@@ -215,15 +214,17 @@ def test_reading_what_is_not_yours_is_reading_nothing(people, secret, attack, wh
         assert attack.shows in good.text, "the right person is shown it"
         if attack.path == "/search":
             assert any(item["id"] == ITEM for item in good.json()["features"])
-    client = getattr(people, who)
-    if who == "access" and attack.name == "collection":
-        assert send(client, attack, there).status_code == 200, "it makes policies of them"
-        return
-    bad, nothing = send(client, attack, there), send(client, attack, absent)
-    assert bad.status_code == nothing.status_code
-    assert spelled(bad, there) == spelled(nothing, absent)
-    assert "secret_name" not in bad.text.replace("secret_name,boresight", "")
-    assert "424242" not in bad.text.replace("424242)", "").replace("424242%29", "")
+    for who in ("paul", "anonymous", "access"):
+        client = getattr(people, who)
+        bad, nothing = send(client, attack, there), send(client, attack, absent)
+        if who == "access" and attack.name == "collection":
+            assert bad.status_code == 200, "it makes policies of them"
+            continue
+        assert bad.status_code == nothing.status_code
+        said = spelled(bad, there)
+        assert said == spelled(nothing, absent)
+        assert "secret_name" not in said
+        assert "424242" not in said
 
 
 @pytest.mark.parametrize("attack", WRITING, ids=lambda a: a.name)

@@ -16,7 +16,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from boresight_hub.errors import StateError
 from boresight_hub.settings import HubSettings
-from boresight_hub.stac.problems import ConflictError, QueryTimeoutError, UnavailableError
+from boresight_hub.stac.problems import (
+    ConflictError,
+    QueryTimeoutError,
+    RequestError,
+    UnavailableError,
+)
 from boresight_hub.stac.sql import Sql
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -160,6 +165,10 @@ def _refusals(timeout_s: float) -> Iterator[None]:
         raise QueryTimeoutError(
             f"The query took longer than {timeout_s:g} s.",
             remedy="Narrow it: a collection, a time range, a smaller area.",
+        ) from exc
+    except errors.NumericValueOutOfRange as exc:
+        raise RequestError(
+            "A number that the filter computes is too large.", remedy="Compare smaller ones."
         ) from exc
     except (errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure) as exc:
         raise QueryTimeoutError(
