@@ -139,7 +139,7 @@ class Postgres:
             port=self.port,
             database=database,
             user="postgres",
-            password_secret=None,
+            password_secret="",
             sslmode="disable",
         )
         return HubSettings(stac=StacSettings(backend="pgstac", pgstac=pgstac))

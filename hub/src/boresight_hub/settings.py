@@ -86,15 +86,16 @@ class PgstacSettings(_Part):
     port: int = Field(5432, ge=1, le=65535)
     database: str = "boresight"
     user: str = "boresight_stac"
-    password_secret: str | None = Field(
+    password_secret: str = Field(
         "pgstac-password",
-        description="file below the secrets folder; none where the server knows the user otherwise",
+        description="file below the secrets folder; empty where the server needs none",
     )
     sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = Field(
         "verify-full", description="of no matter on a unix socket"
     )
     ca_path: Path | None = Field(
-        None, description="authorities the server's certificate is held against; none: the system's"
+        None,
+        description="authorities of the server's certificate; none: the system's, for verify-full",
     )
     connections: int = Field(8, ge=1, description="at most, of one process")
 

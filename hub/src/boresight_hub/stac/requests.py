@@ -48,6 +48,7 @@ def query_of(
     RequestError, Cql2Error
         When one of them breaks a rule.
     """
+    _check_unicode([collections, ids, intersects, datetime, token, sortby, query, filter_expr])
     return Query(
         order=paging.order_of(dialect, sortby),
         limit=_limit(settings, limit),
@@ -109,6 +110,17 @@ def _json_object(text: str, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise RequestError(f"The parameter {name!r} is no JSON object.")
     return value
+
+
+def _check_unicode(values: object) -> None:
+    """Refuse halves of surrogate pairs, which JSON can write and no database can bind."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as exc:
+        raise RequestError(
+            "The request holds text that is no Unicode, or is nested too deep.",
+            remedy="Leave such values out.",
+        ) from exc
 
 
 def _limit(settings: StacSettings, limit: int | None) -> int:

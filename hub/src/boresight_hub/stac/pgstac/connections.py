@@ -34,7 +34,7 @@ _NO_CHARACTER = "￾"
 def parameters(settings: HubSettings, *, user: str | None = None) -> dict[str, Any]:
     """Parameters of a connection; with another ``user``, the password is libpq's business."""
     pgstac = settings.stac.pgstac
-    secret = None if user else pgstac.password_secret
+    secret = "" if user else pgstac.password_secret
     return {
         "host": pgstac.host,
         "port": pgstac.port,
