@@ -115,10 +115,35 @@ class AccessSettings(_Part):
     signing: SigningSettings = SigningSettings()
 
 
+class PgstacSettings(_Part):
+    """The PostgreSQL server of a catalogue on pgSTAC."""
+
+    host: str = Field("127.0.0.1", description="name, address, or folder of a unix socket")
+    port: int = Field(5432, ge=1, le=65535)
+    database: str = "boresight"
+    user: str = "boresight_stac"
+    password_secret: str = Field(
+        "pgstac-password",
+        description="file below the secrets folder; empty where the server needs none",
+    )
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = Field(
+        "verify-full", description="of no matter on a unix socket"
+    )
+    ca_path: Path | None = Field(
+        None,
+        description="authorities of the server's certificate; none: the system's, for verify-full",
+    )
+    connections: int = Field(8, ge=1, description="at most, of one process")
+
+
 class StacSettings(_Part):
     """The catalogue service."""
 
     audience: str = "stac"
+    backend: Literal["sqlite", "pgstac"] = Field(
+        "sqlite", description="sqlite: a file of one machine; pgstac: PostgreSQL with PostGIS"
+    )
+    pgstac: PgstacSettings = PgstacSettings()
     seed: bool = Field(True, description="make the demo collections in an empty catalogue")
     default_limit: int = Field(10, ge=1)
     max_limit: int = Field(10_000, ge=1)

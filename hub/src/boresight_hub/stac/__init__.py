@@ -1,4 +1,4 @@
-"""The catalogue: a STAC API on SQLite that shows only what one's groups may see.
+"""The catalogue: a STAC API that shows only what one's groups may see, on one of two backends.
 
 The application factory is :func:`boresight_hub.stac.app.create_app`.
 """

@@ -35,13 +35,12 @@ from boresight_hub.oidc import TokenVerifier
 from boresight_hub.settings import HubSettings
 from boresight_hub.stac import models, problems, seeds
 from boresight_hub.stac.core import CoreClient, FiltersClient, Services
-from boresight_hub.stac.database import Database
 from boresight_hub.stac.links import Links
 from boresight_hub.stac.middleware import Authentication, BodyLimit, PublicAddress
-from boresight_hub.stac.search import Searcher
-from boresight_hub.stac.store import Store
+from boresight_hub.stac.storage import Storage
 from boresight_hub.stac.transactions import TransactionRoutes, Transactions
 from boresight_hub.stac.validation import Rules
+from boresight_hub.stac.visibility import Catalogue
 
 logger = logging.getLogger(__name__)
 
@@ -52,26 +51,15 @@ _DESCRIPTION = "Source imagery and products. You see the collections that your g
 
 
 def create_app(settings: HubSettings) -> FastAPI:
-    """Make the application; its database is opened, and seeded when it is new."""
-    database = Database(
-        settings.folder("stac") / "stac.sqlite", query_timeout_s=settings.stac.query_timeout_s
-    )
+    """Make the application; its backend is opened, and seeded when it is new."""
+    storage = open_storage(settings)
+    catalogue = Catalogue(storage)
     rules = Rules(settings)
     if settings.stac.seed:
-        planted = seeds.plant(database, rules)
+        planted = catalogue.plant(seeds.rows(rules))
         if planted:
             logger.info("made the collections %s", ", ".join(planted))
-    services = Services(
-        database=database,
-        store=Store(database),
-        searcher=Searcher(
-            database,
-            count_limit=settings.stac.count_limit,
-            count_timeout_s=settings.stac.count_timeout_s,
-        ),
-        links=Links(settings.stac_url),
-        settings=settings.stac,
-    )
+    services = Services(catalogue=catalogue, links=Links(settings.stac_url), settings=settings.stac)
 
     # authorities are loaded only where they are needed: they take 4 MiB
     http = httpx.AsyncClient(
@@ -84,7 +72,7 @@ def create_app(settings: HubSettings) -> FastAPI:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         yield
         await http.aclose()
-        database.close()
+        storage.close()
 
     app = FastAPI(
         title=_TITLE,
@@ -115,11 +103,23 @@ def create_app(settings: HubSettings) -> FastAPI:
             Middleware(GZipMiddleware, minimum_size=2048, compresslevel=5),
             Middleware(PublicAddress, settings=settings),
         ],
-        health_check=lambda: _health(database),
+        health_check=lambda: _health(catalogue),
     )
     problems.install(app)
-    _add_pages(app, client, database)
+    _add_pages(app, client, catalogue)
     return app
+
+
+def open_storage(settings: HubSettings) -> Storage:
+    """Open the backend that the settings name."""
+    # the other backend is not imported: its driver takes memory
+    if settings.stac.backend == "pgstac":
+        from boresight_hub.stac.pgstac.storage import PgstacStorage
+
+        return PgstacStorage.of(settings)
+    from boresight_hub.stac.sqlite.storage import SqliteStorage
+
+    return SqliteStorage.of(settings)
 
 
 def _api_settings() -> ApiSettings:
@@ -177,14 +177,14 @@ def _extensions(services: Services, rules: Rules) -> list[Any]:
     ]
 
 
-def _add_pages(app: FastAPI, client: CoreClient, database: Database) -> None:
+def _add_pages(app: FastAPI, client: CoreClient, catalogue: Catalogue) -> None:
     """Add what the framework does not: the root without a slash, health, a page for people."""
 
     async def landing_page() -> Response:
         return JSONResponse(client.landing_page())
 
     def health() -> Response:
-        return JSONResponse(_health(database))
+        return JSONResponse(_health(catalogue))
 
     async def documentation(_: Request) -> Response:
         return HTMLResponse(_documentation(app))
@@ -210,7 +210,6 @@ def _documentation(app: FastAPI) -> str:
     )
 
 
-def _health(database: Database) -> dict[str, str]:
-    with database.reading() as connection:
-        connection.execute("select 1 from collection limit 1").fetchone()
+def _health(catalogue: Catalogue) -> dict[str, str]:
+    catalogue.check()
     return {"status": "UP"}

@@ -17,24 +17,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from boresight_hub.settings import StacSettings
-from boresight_hub.stac import paging, queryables, requests
-from boresight_hub.stac.cql2_sql import Cql2Error
-from boresight_hub.stac.database import Database
+from boresight_hub.stac import queryables, requests
+from boresight_hub.stac.cql2_nodes import Cql2Error
 from boresight_hub.stac.fields import DEFAULTS, Fields
 from boresight_hub.stac.links import GEOJSON, JSON, SCHEMA, Link, Links
 from boresight_hub.stac.models import FieldsPost, SearchPost
 from boresight_hub.stac.principal import Principal
-from boresight_hub.stac.search import Page, Query, Searcher
-from boresight_hub.stac.store import Store, absent_collection, collections
+from boresight_hub.stac.storage import Page, Query
+from boresight_hub.stac.visibility import Catalogue, shown
 
 
 @attr.s(auto_attribs=True)
 class Services:
     """What the routes work with."""
 
-    database: Database
-    store: Store
-    searcher: Searcher
+    catalogue: Catalogue
     links: Links
     settings: StacSettings
 
@@ -69,8 +66,8 @@ class CoreClient(BaseCoreClient):
         principal = principal_in(kwargs["request"])
         links = self._services.links
         found = [
-            links.collection(collection.document(principal))
-            for collection in self._services.store.visible(principal)
+            links.collection(shown(collection, principal))
+            for collection in self._services.catalogue.collections(principal)
         ]
         return JSONResponse(
             {
@@ -84,14 +81,14 @@ class CoreClient(BaseCoreClient):
     def get_collection(self, collection_id: str, **kwargs: Any) -> Response:  # type: ignore[override]
         """Give one collection."""
         principal = principal_in(kwargs["request"])
-        found = self._services.store.collection(principal, collection_id)
-        document = self._services.links.collection(found.document(principal))
+        found = self._services.catalogue.collection(principal, collection_id)
+        document = self._services.links.collection(shown(found, principal))
         return JSONResponse(document, headers={"ETag": f'"{found.etag}"'})
 
     def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> Response:  # type: ignore[override]
         """Give one item."""
         principal = principal_in(kwargs["request"])
-        found = self._services.store.item(principal, collection_id, item_id)
+        found = self._services.catalogue.item(principal, collection_id, item_id)
         document = self._services.links.item(found.document)
         return JSONResponse(document, media_type=GEOJSON, headers={"ETag": f'"{found.etag}"'})
 
@@ -101,17 +98,19 @@ class CoreClient(BaseCoreClient):
         """Search the items of one collection."""
         request: Request = kwargs.pop("request")
         query, fields = self._of_get(kwargs)
-        page = self._services.searcher.page(principal_in(request), query, home=collection_id)
+        principal = principal_in(request)
+        page = self._services.catalogue.page(principal, query, home=collection_id)
         address = self._services.links.url("collections", collection_id, "items")
-        return self._answer(query, page, fields, address, dict(request.query_params))
+        return self._answer(principal, query, page, fields, address, dict(request.query_params))
 
     def get_search(self, **kwargs: Any) -> Response:  # type: ignore[override]
         """Search items by parameters of the address."""
         request: Request = kwargs.pop("request")
         query, fields = self._of_get(kwargs)
-        page = self._services.searcher.page(principal_in(request), query)
+        principal = principal_in(request)
+        page = self._services.catalogue.page(principal, query)
         address = self._services.links.url("search")
-        return self._answer(query, page, fields, address, dict(request.query_params))
+        return self._answer(principal, query, page, fields, address, dict(request.query_params))
 
     def post_search(self, search_request: SearchPost, **kwargs: Any) -> Response:  # type: ignore[override]
         """Search items by a body."""
@@ -120,6 +119,7 @@ class CoreClient(BaseCoreClient):
             raise Cql2Error("The filter is a text, and filter-lang is not cql2-text.")
         query = requests.query_of(
             self._services.settings,
+            self._services.catalogue.dialect,
             collections=body.collections,
             ids=body.ids,
             bbox=body.bbox,
@@ -133,14 +133,17 @@ class CoreClient(BaseCoreClient):
             filter_crs=body.filter_crs,
         )
         fields = _fields_of_post(body.fields)
-        page = self._services.searcher.page(principal_in(kwargs["request"]), query)
+        principal = principal_in(kwargs["request"])
+        page = self._services.catalogue.page(principal, query)
         again = body.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"token"})
-        return self._answer(query, page, fields, self._services.links.url("search"), body=again)
+        address = self._services.links.url("search")
+        return self._answer(principal, query, page, fields, address, body=again)
 
     def _of_get(self, given: dict[str, Any]) -> tuple[Query, Fields]:
         """Query and fields of the parameters of an address."""
         query = requests.query_of(
             self._services.settings,
+            self._services.catalogue.dialect,
             collections=requests.names_of_get(given.get("collections")),
             ids=requests.names_of_get(given.get("ids")),
             bbox=requests.bbox_of_get(given["bbox"]),
@@ -157,6 +160,7 @@ class CoreClient(BaseCoreClient):
 
     def _answer(
         self,
+        principal: Principal,
         query: Query,
         page: Page,
         fields: Fields,
@@ -169,10 +173,7 @@ class CoreClient(BaseCoreClient):
             {"rel": "root", "type": JSON, "href": links.root},
             {"rel": "self", "type": GEOJSON, "href": _with(address, parameters or {})},
         ]
-        for rel, place in (("next", page.following), ("prev", page.previous)):
-            if place is None:
-                continue
-            token = paging.encode(query.order, place)
+        for rel, token in self._services.catalogue.tokens(principal, query, page):
             link: Link = {"rel": rel, "type": GEOJSON}
             if body is None:
                 href = _with(address, {**(parameters or {}), "token": token})
@@ -202,15 +203,8 @@ class FiltersClient(BaseFiltersClient):
     ) -> Response:
         """JSON Schema of the queryables of the catalogue, or of one collection."""
         principal = principal_in(kwargs["request"])
-        with self._services.database.reading() as connection:
-            homes = [
-                c
-                for c in collections(connection)
-                if principal.reads(c.read_groups) and collection_id in (None, c.id)
-            ]
-            if collection_id is not None and not homes:
-                raise absent_collection(collection_id)
-            found = queryables.schema(connection, homes, self._services.links, collection_id)
+        homes = self._services.catalogue.property_types(principal, collection_id, queryables.SAMPLE)
+        found = queryables.schema(homes, self._services.links, collection_id)
         return Response(json.dumps(found), media_type=SCHEMA)
 
 

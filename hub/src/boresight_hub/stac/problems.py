@@ -18,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from boresight_hub.errors import BoresightError, CatalogueError, CredentialError, SignInError
-from boresight_hub.stac.cql2_sql import Cql2Error
-from boresight_hub.stac.database import QueryTimeoutError
+from boresight_hub.stac.cql2_nodes import Cql2Error
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +47,14 @@ class TooLargeError(CatalogueError):
     """The request is longer than is read."""
 
 
+class QueryTimeoutError(CatalogueError):
+    """A query took longer than it may."""
+
+
+class UnavailableError(CatalogueError):
+    """The database does not answer."""
+
+
 _STATUS: Mapping[type[Exception], int] = {
     RequestError: 400,
     Cql2Error: 400,
@@ -58,6 +65,7 @@ _STATUS: Mapping[type[Exception], int] = {
     ChangedError: 412,
     TooLargeError: 413,
     QueryTimeoutError: 503,
+    UnavailableError: 503,
     SignInError: 503,
 }
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from boresight_hub.stac.links import Links
-from boresight_hub.stac.store import StoredCollection
+from boresight_hub.stac.storage import StoredCollection
 
-_SAMPLE = 200
-_TYPES = {
-    "text": "string",
-    "integer": "number",
-    "real": "number",
-    "true": "boolean",
-    "false": "boolean",
-    "array": "array",
-    "object": "object",
-}
+SAMPLE = 200
+"""Items of a collection that are looked at, the newest."""
+
 _CORE: dict[str, dict[str, Any]] = {
     "id": {"title": "Item id", "type": "string"},
     "collection": {"title": "Collection id", "type": "string"},
@@ -30,33 +22,23 @@ _INSTANTS = frozenset({"created", "updated", "start_datetime", "end_datetime"})
 
 
 def schema(
-    connection: sqlite3.Connection,
-    homes: Sequence[StoredCollection],
-    links: Links,
-    home: str | None,
+    homes: Sequence[tuple[StoredCollection, dict[str, set[str]]]], links: Links, home: str | None
 ) -> dict[str, Any]:
     """JSON Schema of the queryables of ``homes``.
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-    homes : sequence of StoredCollection
-        Collections whose items the reader may see.
+    homes : sequence
+        Collections whose items the reader may see, with the JSON types of their properties.
     links : Links
     home : str or None
         Name of the one collection asked about; None for the whole catalogue.
     """
     found: dict[str, set[str]] = {}
     summaries: dict[str, Any] = {}
-    for collection in homes:
-        rows = connection.execute(
-            "select distinct j.key, j.type from (select properties from item"
-            " indexed by item_time where collection = ? order by sort_us desc, pk desc limit ?) i,"
-            " json_each(i.properties) j where j.type <> 'null'",
-            (collection.pk, _SAMPLE),
-        )
-        for name, kind in rows:
-            found.setdefault(name, set()).add(_TYPES[kind])
+    for collection, properties_of in homes:
+        for name, kinds_of in properties_of.items():
+            found.setdefault(name, set()).update(kinds_of)
         for name, summary in _summaries(collection).items():
             found.setdefault(name, set())
             summaries.setdefault(name, summary)

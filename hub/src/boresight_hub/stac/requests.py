@@ -1,4 +1,4 @@
-"""From requests of the STAC API to a :class:`~boresight_hub.stac.search.Query`.
+"""From requests of the STAC API to a :class:`~boresight_hub.stac.storage.Query`.
 
 Search parameters are checked here and not by the framework's models, so that every refusal says
 which value broke which rule.
@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boresight_hub.settings import StacSettings
-from boresight_hub.stac import cql2_sql, instants, paging, search, spatial
-from boresight_hub.stac.cql2_sql import Condition, Node
+from boresight_hub.stac import cql2_nodes, cql2_sql, instants, paging, spatial
+from boresight_hub.stac.cql2_nodes import Node
+from boresight_hub.stac.cql2_sql import Condition
+from boresight_hub.stac.dialect import Dialect
 from boresight_hub.stac.problems import RequestError
+from boresight_hub.stac.storage import MAX_IDS, Query
 
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _QUERY_OPS = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -24,6 +27,7 @@ _MAX_QUERY = 100
 
 def query_of(
     settings: StacSettings,
+    dialect: Dialect,
     *,
     collections: Sequence[str] | None = None,
     ids: Sequence[str] | None = None,
@@ -36,7 +40,7 @@ def query_of(
     query: object = None,
     filter_expr: str | Mapping[str, Any] | None = None,
     filter_crs: str | None = None,
-) -> search.Query:
+) -> Query:
     """Check the parameters of a search.
 
     Raises
@@ -44,16 +48,16 @@ def query_of(
     RequestError, Cql2Error
         When one of them breaks a rule.
     """
-    order = paging.order_of(sortby)
-    return search.Query(
-        order=order,
+    _check_unicode([collections, ids, intersects, datetime, token, sortby, query, filter_expr])
+    return Query(
+        order=paging.order_of(dialect, sortby),
         limit=_limit(settings, limit),
         collections=_names(collections, "collections", _MAX_COLLECTIONS),
-        ids=_names(ids, "ids", search.MAX_IDS),
+        ids=_names(ids, "ids", MAX_IDS),
         area=_area(bbox, intersects),
         time_us=_time(datetime),
-        condition=_condition(query, filter_expr, filter_crs),
-        place=paging.decode(order, token) if token else None,
+        condition=_condition(dialect, query, filter_expr, filter_crs),
+        token=token or None,
     )
 
 
@@ -108,6 +112,17 @@ def _json_object(text: str, name: str) -> Mapping[str, Any]:
     return value
 
 
+def _check_unicode(values: object) -> None:
+    """Refuse halves of surrogate pairs, which JSON can write and no database can bind."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as exc:
+        raise RequestError(
+            "The request holds text that is no Unicode, or is nested too deep.",
+            remedy="Leave such values out.",
+        ) from exc
+
+
 def _limit(settings: StacSettings, limit: int | None) -> int:
     if limit is None:
         return min(settings.default_limit, settings.max_limit)
@@ -147,7 +162,10 @@ def _time(datetime: str | None) -> tuple[int, int] | None:
 
 
 def _condition(
-    query: object, filter_expr: str | Mapping[str, Any] | None, filter_crs: str | None
+    dialect: Dialect,
+    query: object,
+    filter_expr: str | Mapping[str, Any] | None,
+    filter_crs: str | None,
 ) -> Condition | None:
     if filter_crs is not None and filter_crs != _CRS84:
         raise RequestError(
@@ -158,10 +176,11 @@ def _condition(
     if query:
         nodes += _query_nodes(query)
     if filter_expr:
-        nodes.append(cql2_sql.parse(filter_expr))
+        nodes.append(cql2_nodes.parse(filter_expr))
     if not nodes:
         return None
-    return cql2_sql.translate(nodes[0] if len(nodes) == 1 else {"op": "and", "args": nodes})
+    node = nodes[0] if len(nodes) == 1 else {"op": "and", "args": nodes}
+    return cql2_sql.translate(dialect, node)
 
 
 def _query_nodes(query: object) -> list[Node]:

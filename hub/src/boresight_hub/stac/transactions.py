@@ -18,8 +18,8 @@ from boresight_hub.stac import models, patch
 from boresight_hub.stac.core import Services, principal_in
 from boresight_hub.stac.links import GEOJSON
 from boresight_hub.stac.problems import RequestError
-from boresight_hub.stac.store import checked_ids
 from boresight_hub.stac.validation import ItemRow, Rules
+from boresight_hub.stac.visibility import checked_ids, shown
 
 MAX_ITEMS = 10_000
 
@@ -28,7 +28,7 @@ class Transactions:
     """The routes that write."""
 
     def __init__(self, services: Services, rules: Rules) -> None:
-        self._store = services.store
+        self._catalogue = services.catalogue
         self._links = services.links
         self._rules = rules
 
@@ -37,19 +37,19 @@ class Transactions:
     ) -> Response:
         """Keep a new item, or all items of a FeatureCollection, or none."""
         principal = principal_in(request)
-        self._store.require_writable(principal, collection_id)
+        self._catalogue.require_writable(principal, collection_id)
         several = document.get("type") == "FeatureCollection"
         features = document.get("features") if several else [document]
         if not isinstance(features, list) or not 1 <= len(features) <= MAX_ITEMS:
             raise RequestError(f"A FeatureCollection has a list of 1 to {MAX_ITEMS} `features`.")
         rows = [self._rules.item(feature, collection_id) for feature in features]
         checked_ids(rows)
-        self._store.create_items(principal, collection_id, rows)
+        self._catalogue.create_items(principal, collection_id, rows)
         if several:
             return JSONResponse(
                 {"created": [row.id for row in rows]}, status_code=201, media_type=GEOJSON
             )
-        stored = self._store.item(principal, collection_id, rows[0].id)
+        stored = self._catalogue.item(principal, collection_id, rows[0].id)
         return JSONResponse(
             self._links.item(stored.document),
             status_code=201,
@@ -74,7 +74,9 @@ class Transactions:
 
     def delete_item(self, collection_id: str, item_id: str, request: Request) -> Response:
         """Remove an item."""
-        self._store.delete_item(principal_in(request), collection_id, item_id, _if_match(request))
+        self._catalogue.delete_item(
+            principal_in(request), collection_id, item_id, _if_match(request)
+        )
         return Response(status_code=204)
 
     def bulk_items(
@@ -82,7 +84,7 @@ class Transactions:
     ) -> Response:
         """Keep many items in one commit; what is refused is listed, the rest is kept."""
         principal = principal_in(request)
-        self._store.require_writable(principal, collection_id)
+        self._catalogue.require_writable(principal, collection_id)
         if len(items) > MAX_ITEMS:
             raise RequestError(
                 f"There are {len(items)} items; at most {MAX_ITEMS} are kept at a time."
@@ -95,7 +97,7 @@ class Transactions:
             except RequestError as exc:
                 errors.append({"id": name[:200], "msg": str(exc)})
         upsert = method == "upsert"
-        exist = self._store.bulk(principal, collection_id, rows, upsert=upsert)
+        exist = self._catalogue.bulk(principal, collection_id, rows, upsert=upsert)
         errors += [{"id": name, "msg": f"The item {name!r} exists."} for name in exist]
         return JSONResponse(
             {
@@ -109,12 +111,12 @@ class Transactions:
     def create_collection(self, document: dict[str, Any], request: Request) -> Response:
         """Keep a new collection."""
         principal = principal_in(request)
-        self._store.require_admin(principal)
+        self._catalogue.require_admin(principal)
         row = self._rules.collection(document)
-        self._store.create_collection(principal, row)
-        stored = self._store.collection(principal, row.id)
+        self._catalogue.create_collection(principal, row)
+        stored = self._catalogue.collection(principal, row.id)
         return JSONResponse(
-            self._links.collection(stored.document(principal)),
+            self._links.collection(shown(stored, principal)),
             status_code=201,
             headers={
                 "Location": self._links.url("collections", row.id),
@@ -135,7 +137,7 @@ class Transactions:
     def delete_collection(self, collection_id: str, request: Request) -> Response:
         """Remove an empty collection."""
         principal = principal_in(request)
-        self._store.delete_collection(principal, collection_id, _if_match(request))
+        self._catalogue.delete_collection(principal, collection_id, _if_match(request))
         return Response(status_code=204)
 
     def _edit_item(
@@ -145,7 +147,7 @@ class Transactions:
         item_id: str,
         edit: Callable[[dict[str, Any]], object],
     ) -> Response:
-        etag = self._store.edit_item(
+        etag = self._catalogue.edit_item(
             principal_in(request),
             collection_id,
             item_id,
@@ -158,7 +160,7 @@ class Transactions:
     def _edit_collection(
         self, request: Request, collection_id: str, edit: Callable[[dict[str, Any]], object]
     ) -> Response:
-        etag = self._store.edit_collection(
+        etag = self._catalogue.edit_collection(
             principal_in(request),
             collection_id,
             edit,

@@ -14,9 +14,9 @@ from stac_pydantic import Collection, Item
 
 from boresight_hub.settings import HubSettings
 from boresight_hub.stac import instants, spatial
-from boresight_hub.stac.database import to_json
 from boresight_hub.stac.principal import READ_GROUPS, WRITE_GROUPS
 from boresight_hub.stac.problems import RequestError
+from boresight_hub.stac.texts import to_json
 
 SERVED_RELS = frozenset({"self", "root", "parent", "collection", "items", "item", "child"})
 """Link relations the service makes itself; what a client sends of them is dropped."""
@@ -25,6 +25,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+~-]{0,199}", re.ASCII)
 _COLLECTION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _GROUP = re.compile(r"[^\s,][^\x00-\x1f,]{0,199}")
 _MAX_DEPTH = 32
+_MAX_INTEGER = 10**300
 _MAX_OBJECT_BYTES = 2 * 2**20
 
 
@@ -208,7 +209,18 @@ def _check_json(raw: Mapping[str, Any]) -> None:
     for _ in range(_MAX_DEPTH):
         below: list[Any] = []
         for value in level:
+            if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+                raise RequestError(
+                    "The object holds an integer of more than 300 digits.",
+                    remedy="Write it as text.",
+                )
+            if isinstance(value, str) and "\0" in value:
+                raise RequestError(
+                    f"The object holds the text {_shown(value)}, with a NUL in it.",
+                    remedy="Leave NUL out: not every database can keep it.",
+                )
             if isinstance(value, Mapping):
+                below.extend(value)
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)
@@ -273,6 +285,11 @@ def _item_times(properties: Mapping[str, Any], item_id: str) -> dict[str, Any]:
     last = end if end is not None else first
     if first > last:
         raise RequestError(f"The item {item_id!r} ends before it starts.")
+    if at is not None and not first <= at <= last:
+        raise RequestError(
+            f"The item {item_id!r} has a datetime outside its own range.",
+            remedy="Give a datetime between start_datetime and end_datetime, or null.",
+        )
     return {
         "sort_us": first if at is None else at,
         "start_us": first,

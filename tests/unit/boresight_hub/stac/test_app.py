@@ -8,7 +8,7 @@ import pytest
 
 from boresight_hub.settings import HubSettings, StacSettings
 from boresight_hub.stac.app import PREFIX, create_app
-from boresight_hub.stac.search import Searcher
+from boresight_hub.stac.sqlite.search import Searcher
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_every_advertised_link_answers(settings):
 
 async def test_seeds_come_once(settings):
     create_app(settings)
-    from boresight_hub.stac.database import Database
+    from boresight_hub.stac.sqlite.database import Database
 
     def names() -> set[str]:
         database = Database(settings.folder("stac") / "stac.sqlite")
@@ -97,7 +97,7 @@ def test_no_seeds_when_not_wanted(tmp_path):
 @pytest.mark.parametrize("pragma", ["user_version = 99", "user_version = 0"])
 def test_a_database_that_is_not_ours_is_left_alone(settings, pragma):
     from boresight_hub.errors import StateError
-    from boresight_hub.stac.database import Database
+    from boresight_hub.stac.sqlite.database import Database
 
     path = settings.folder("stac") / "stac.sqlite"
     database = Database(path)

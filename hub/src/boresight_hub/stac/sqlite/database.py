@@ -14,17 +14,19 @@ import json
 import math
 import os
 import queue
+import secrets
 import sqlite3
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from boresight_hub.errors import CatalogueError, StateError
+from boresight_hub.errors import StateError
 from boresight_hub.stac.instants import instant_us
+from boresight_hub.stac.problems import QueryTimeoutError
 from boresight_hub.stac.spatial import relate_wkb
+from boresight_hub.stac.texts import FOLDS, to_json
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x42535443  # "BSTC"
@@ -86,10 +88,6 @@ create index item_id on item (id);
 {_index_sql()}
 create virtual table item_box using rtree (id, west, east, south, north, first, last);
 """  # noqa: S608 - built from constants
-
-
-class QueryTimeoutError(CatalogueError):
-    """A query took longer than it may."""
 
 
 class Database:
@@ -184,6 +182,21 @@ class Database:
         finally:
             self._write_lock.release()
 
+    def token_key(self) -> bytes:
+        """Key of the page tokens; it is made once, and lives with the catalogue."""
+        with self.writing() as connection:
+            # also in a file of before there was such a key
+            connection.execute(
+                "create table if not exists token_key (one integer primary key check (one = 1),"
+                " key blob not null)"
+            )
+            connection.execute(
+                "insert into token_key values (1, ?) on conflict do nothing",
+                (secrets.token_bytes(32),),
+            )
+            (key,) = connection.execute("select key from token_key").fetchone()
+        return bytes(key)
+
     @contextmanager
     def within(self, connection: sqlite3.Connection, limit_s: float) -> Iterator[None]:
         """Bound what follows on ``connection`` more tightly.
@@ -261,23 +274,6 @@ class Database:
             return found.fetchone() is not None
 
 
-def to_json(value: object) -> str:
-    """JSON as it is stored: compact, and with letters as they are, so that SQLite finds keys."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def fold_case(text: object) -> str | None:
-    """Text without difference between capital and small letters (CQL2 ``casei``)."""
-    return text.casefold() if isinstance(text, str) else None
-
-
-def fold_accents(text: object) -> str | None:
-    """Text without accents (CQL2 ``accenti``)."""
-    if not isinstance(text, str):
-        return None
-    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-
-
 def array_relation(relation: str, left: str | None, right: str | None) -> int | None:
     """CQL2 array functions on JSON arrays; NULL when one side is no array."""
     first, second = _array(left), _array(right)
@@ -313,6 +309,10 @@ def _array(text: str | None) -> frozenset[tuple[bool, str, object]] | None:
     )
 
 
+def _folded(op: str, text: object) -> str | None:
+    return FOLDS[op](text) if isinstance(text, str) else None
+
+
 def _instant(text: object) -> int | None:
     if not isinstance(text, str):
         return None
@@ -339,8 +339,8 @@ def _number(function: str, a: object, b: object) -> float | None:
 
 _FUNCTIONS: dict[str, tuple[int, Callable[..., str | int | float | None]]] = {
     "stac_relate": (3, relate_wkb),
-    "stac_casei": (1, fold_case),
-    "stac_accenti": (1, fold_accents),
+    "stac_casei": (1, lambda text: _folded("casei", text)),
+    "stac_accenti": (1, lambda text: _folded("accenti", text)),
     "stac_array": (3, array_relation),
     "stac_instant": (1, _instant),
     "stac_number": (3, _number),

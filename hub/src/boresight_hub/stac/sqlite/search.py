@@ -14,68 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boresight_hub.stac import cql2_sql
-from boresight_hub.stac.cql2_sql import Condition, Sql
-from boresight_hub.stac.database import BOX_TIME_US, Database, QueryTimeoutError
-from boresight_hub.stac.paging import Order, Place
-from boresight_hub.stac.principal import Principal
+from boresight_hub.stac.paging import Place
+from boresight_hub.stac.problems import QueryTimeoutError
 from boresight_hub.stac.spatial import Box, index_boxes
-from boresight_hub.stac.store import absent_collection, assemble, collections
+from boresight_hub.stac.sql import TRUE, Sql, join, merge
+from boresight_hub.stac.sqlite.database import BOX_TIME_US, INDEXED_PROPERTIES, Database
+from boresight_hub.stac.storage import Edges, Page, Query
+from boresight_hub.stac.texts import assemble
 
-MAX_IDS = 1_000
 _MAX_WALKS = 32
 _MIN_CANDIDATES = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is searched for.
-
-    Attributes
-    ----------
-    order : Order
-    limit : int
-        Items of a page at most.
-    collections : sequence of str or None
-        Names; those that do not exist for the principal match nothing.
-    ids : sequence of str or None
-    area : geometry or None
-        Shapely geometry in CRS84 that items intersect.
-    time_us : tuple of int or None
-        First and last microsecond of a time range that items meet.
-    condition : Condition or None
-        Translated filter.
-    place : Place or None
-        Where the page starts; the beginning without.
-    """
-
-    order: Order
-    limit: int
-    collections: Sequence[str] | None = None
-    ids: Sequence[str] | None = None
-    area: Any = None
-    time_us: tuple[int, int] | None = None
-    condition: Condition | None = None
-    place: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of items.
-
-    Attributes
-    ----------
-    items : list of dict
-    following, previous : Place or None
-        Where the neighbouring pages start; None where there is none.
-    matched : int or None
-        Items on all pages; None when counting them would take long.
-    """
-
-    items: list[dict[str, Any]]
-    following: Place | None
-    previous: Place | None
-    matched: int | None
 
 
 def most_candidates(limit: int, size: int) -> int:
@@ -103,56 +51,21 @@ class Searcher:
         self._count_limit = count_limit
         self._count_timeout_s = count_timeout_s
 
-    def page(self, principal: Principal, query: Query, *, home: str | None = None) -> Page:
-        """Find one page.
-
-        Parameters
-        ----------
-        principal : Principal
-        query : Query
-        home : str, optional
-            The one collection to search, which has to exist.
-
-        Raises
-        ------
-        AbsentError
-            When ``home`` does not exist for ``principal``.
-        QueryTimeoutError
-            When the search takes too long.
-        """
-        with self._database.reading() as connection:
-            readable = {
-                c.id: c.pk for c in collections(connection) if principal.reads(c.read_groups)
-            }
-            if home is not None:
-                if home not in readable:
-                    raise absent_collection(home)
-                scope = [readable[home]]
-            elif query.collections is None:
-                scope = list(readable.values())
-            else:
-                scope = [pk for name, pk in readable.items() if name in set(query.collections)]
-            if not scope:
-                return Page([], None, None, 0)
-            return self._page(connection, query, _Plan.of(connection, query, scope))
-
-    def _page(self, connection: sqlite3.Connection, query: Query, plan: _Plan) -> Page:
-        backward = query.place is not None and query.place.backward
+    def page(
+        self,
+        connection: sqlite3.Connection,
+        scope: Sequence[int],
+        query: Query,
+        place: Place | None,
+    ) -> Page:
+        """Find one page in the collections of the keys ``scope``."""
+        plan = _Plan.of(connection, query, place, scope)
         rows, matched = plan.rows(connection)
-        more = len(rows) > query.limit
-        rows = rows[: query.limit]
+        edges = Edges.cut(rows, query.limit, place)
         if matched is None:
-            single = not more and query.place is None
-            matched = len(rows) if single else self._count(connection, plan)
-        if backward:
-            rows.reverse()
-        following = previous = None
-        if rows and (more or backward):
-            following = Place(tuple(rows[-1][1:]))
-        if rows and (more if backward else query.place is not None):
-            previous = Place(tuple(rows[0][1:]), backward=True)
-        items = _documents(connection, [row[0] for row in rows])
-        return Page(items, following, previous, matched)
+            matched = len(edges.rows) if edges.single else self._count(connection, plan)
+        items = _documents(connection, [row[0] for row in edges.rows])
+        return Page(items, edges.following, edges.previous, matched)
 
     def _count(self, connection: sqlite3.Connection, plan: _Plan) -> int | None:
         sql = plan.count(self._count_limit + 1)
@@ -169,12 +82,19 @@ class _Plan:
     """How a query is run."""
 
     query: Query
+    place: Place | None
     scope: Sequence[int]
     condition: Sql
     candidates: Sql | None
 
     @classmethod
-    def of(cls, connection: sqlite3.Connection, query: Query, scope: Sequence[int]) -> _Plan:
+    def of(
+        cls,
+        connection: sqlite3.Connection,
+        query: Query,
+        place: Place | None,
+        scope: Sequence[int],
+    ) -> _Plan:
         """Choose a plan: probe what indexes answer, take the first that leaves few candidates."""
         terms: list[Sql] = []
         probes: list[Sql] = []
@@ -200,7 +120,7 @@ class _Plan:
             is_box = query.area.equals(query.area.envelope)
             template = "({} and ({} or {}))" if is_box else "({} and {})"
             parts = (near, inside, exact) if is_box else (near, exact)
-            terms.append(cql2_sql.merge(template, *parts))
+            terms.append(merge(template, *parts))
             probes.append(_box_probe(index_boxes(query.area), query.time_us))
         if query.condition is not None:
             terms.append(query.condition.sql)
@@ -213,15 +133,15 @@ class _Plan:
                 )
                 for key in query.condition.keys
             ]
-        condition = cql2_sql.join(terms, "and") if terms else cql2_sql.TRUE
+        condition = join(terms, "and") if terms else TRUE
         (size,) = connection.execute("select coalesce(max(pk), 0) from item").fetchone()
         bound = most_candidates(query.limit, size)
         for probe in probes:
             counted = f"select count(*) from ({probe.text} limit ?)"  # noqa: S608 - ours
             (count,) = connection.execute(counted, (*probe.values, max(bound, 0) + 1)).fetchone()
             if count <= bound:
-                return cls(query, scope, condition, probe)
-        return cls(query, scope, condition, None)
+                return cls(query, place, scope, condition, probe)
+        return cls(query, place, scope, condition, None)
 
     def rows(self, connection: sqlite3.Connection) -> tuple[list[tuple[Any, ...]], int | None]:
         """Find the place of every item of the page, and of one more if there is one.
@@ -234,32 +154,33 @@ class _Plan:
             Items on all pages, where that is known anyway.
         """
         query = self.query
-        backward = query.place is not None and query.place.backward
-        keys = cql2_sql.join_list([key.sql for key in query.order.keys])
+        backward = self.place is not None and self.place.backward
+        keys = query.order.shown()
         order = query.order.by(backward=backward)
-        after = cql2_sql.TRUE
-        if query.place is not None:
-            after = query.order.after(query.place.values, backward=backward)
+        after = TRUE
+        if self.place is not None:
+            after = query.order.after(self.place.values, backward=backward)
         if self.candidates is not None:
-            sql = cql2_sql.merge(
+            sql = merge(
                 "select {}, item.pk, {} from {} where {} order by {}",
                 after,
                 keys,
                 self._source(),
-                cql2_sql.join([self._in_scope(), self.condition], "and"),
+                join([self._in_scope(), self.condition], "and"),
                 order,
             )
             found = connection.execute(sql.text, sql.values).fetchall()
             return [row[1:] for row in found if row[0]][: query.limit + 1], len(found)
-        condition = cql2_sql.join([after, self.condition], "and")
+        condition = join([after, self.condition], "and")
         if len(self.scope) > _MAX_WALKS:
             walks = [("", self._in_scope())]
         else:
-            index = f" indexed by {query.order.index}" if query.order.index else ""
+            named = _index_of(query)
+            index = f" indexed by {named}" if named else ""
             walks = [(index, Sql("item.collection = ?", (pk,))) for pk in self.scope]
         merged: list[tuple[Any, ...]] = []
         for index, home in walks:
-            sql = cql2_sql.merge(
+            sql = merge(
                 f"select item.pk, {{}} from item{index} where {{}} and {{}}"  # noqa: S608 - ours
                 " order by {} limit ?",
                 keys,
@@ -274,8 +195,8 @@ class _Plan:
 
     def count(self, bound: int) -> Sql:
         """SQL that counts the items of all pages, up to ``bound``."""
-        where = cql2_sql.join([self._in_scope(), self.condition], "and")
-        sql = cql2_sql.merge(
+        where = join([self._in_scope(), self.condition], "and")
+        sql = merge(
             "select count(*) from (select 1 from {} where {} limit ?)", self._source(), where
         )
         return Sql(sql.text, (*sql.values, bound))
@@ -284,7 +205,7 @@ class _Plan:
         if self.candidates is None:
             return Sql("item")
         # the order of a cross join is the planner's order
-        return cql2_sql.merge(
+        return merge(
             "(select distinct pk from ({})) hit cross join item on item.pk = hit.pk",
             self.candidates,
         )
@@ -305,6 +226,18 @@ class _Plan:
             )
             rows = missing + present if backward else present + missing
         return rows
+
+
+def _index_of(query: Query) -> str | None:
+    """Index of ``item`` that holds the items of a collection in the order of the query."""
+    names, time = query.order.names, query.order.keys[-2]
+    if names[-2:] != ("datetime", "pk") or not time.descending or len(names) > 3:
+        return None
+    if len(names) == 2:
+        return "item_time"
+    if names[0] in INDEXED_PROPERTIES:
+        return f"item_property_{INDEXED_PROPERTIES.index(names[0])}"
+    return None
 
 
 def _time_term(connection: sqlite3.Connection, time_us: tuple[int, int]) -> Sql:
