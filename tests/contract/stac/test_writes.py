@@ -262,8 +262,10 @@ def test_what_is_unforeseen_shows_an_id_and_nothing_else(tmp_path):
 def test_memory_at_rest(tmp_path):
     made = Catalogue(tmp_path)
     try:
-        # measured: 88 MiB, of which 32 are libraries shared with the other services
-        assert psutil.Process(made.process.pid).memory_info().rss / 2**20 < 92
+        # measured: 56 MiB; what is shared with other services (32 to 41 MiB, files of libraries)
+        # depends on what else has read them
+        memory = psutil.Process(made.process.pid).memory_info()
+        assert (memory.rss - memory.shared) / 2**20 < 60
     finally:
         made.close()
 
