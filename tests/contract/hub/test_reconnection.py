@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+import httpx
 import psutil
 import pytest
 from support.hub_stack import HubStack
@@ -59,9 +60,17 @@ class Fault:
         time.sleep(self.away_s)
         self.stack.start(self.name)
         if self.name == "proxy":  # as the supervisor does
-            token = self.stack.settings.secret("supervisor-api-token")
-            assert self.stack.hub_api("POST", "proxy", token=token).status_code == 200
+            self._ask_for_routes()
         self.back_at = time.monotonic()
+
+    def _ask_for_routes(self) -> None:
+        settings = self.stack.settings
+        headers = {"Authorization": f"token {settings.secret('supervisor-api-token')}"}
+        url = f"{settings.url_of('hub')}/hub/api/proxy"
+        until = time.monotonic() + 40
+        while httpx.post(url, headers=headers, timeout=20).status_code != 200:
+            assert time.monotonic() < until, "the hub did not set its routes"
+            time.sleep(0.2)
 
     def join(self) -> None:
         self._thread.join(60)

@@ -11,8 +11,6 @@ from boresight.compute.local import LocalBackend
 from boresight.workflows.ingest import find_pair, ingest_pair
 from boresight.workflows.targets import FolderTarget
 
-Pair = tuple[pystac.Item, pystac.Item]
-
 
 @pytest.fixture
 def two_workers() -> Iterator[Cluster]:
@@ -22,13 +20,9 @@ def two_workers() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def folder_pairs(
+def ventoux(
     real_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[FolderTarget, Pair]]:
-    """The real pairs as items of a folder."""
-    pairs = {}
-    for name in ("ventoux", "gizeh"):
-        target = FolderTarget(tmp_path_factory.mktemp(name))
-        items = ingest_pair(*find_pair(real_data / name), collection="l1", target=target)
-        pairs[name] = (target, items)
-    return pairs
+) -> tuple[FolderTarget, tuple[pystac.Item, pystac.Item]]:
+    """The smaller real pair as items of a folder."""
+    target = FolderTarget(tmp_path_factory.mktemp("ventoux"))
+    return target, ingest_pair(*find_pair(real_data / "ventoux"), collection="l1", target=target)

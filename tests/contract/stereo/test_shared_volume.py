@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 _TOLERANCE_M = 0.0005
 
-Pairs = dict[str, tuple[FolderTarget, tuple[pystac.Item, pystac.Item]]]
+PairInFolder = tuple[FolderTarget, tuple[pystac.Item, pystac.Item]]
 Run = Callable[..., StereoResult]
 
 
@@ -46,9 +46,9 @@ def workers() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def run(folder_pairs: Pairs, workers: Cluster) -> Run:
+def run(ventoux: PairInFolder, workers: Cluster) -> Run:
     """Call ``stereo()`` on Ventoux, for a collection of this name."""
-    target, pair = folder_pairs["ventoux"]
+    target, pair = ventoux
 
     def call(collection: str, **options: Any) -> StereoResult:
         progress, stop = options.pop("progress", None), options.pop("stop", None)

@@ -24,11 +24,10 @@ from boresight.workflows.targets import FolderTarget
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
-Pair = tuple[pystac.Item, pystac.Item]
-Pairs = dict[str, tuple[FolderTarget, Pair]]
+PairInFolder = tuple[FolderTarget, tuple[pystac.Item, pystac.Item]]
 
-#: tile sizes that make 2 by 2 tiles of each pair [px]
-TILE_PX = {"ventoux": 280, "gizeh": 600}
+#: makes 2 by 2 tiles of the Ventoux pair [px]
+TILE_PX = 280
 
 
 def _read(result: StereoResult, name: str) -> tuple[NDArray[np.float64], tuple[float, ...]]:
@@ -36,12 +35,11 @@ def _read(result: StereoResult, name: str) -> tuple[NDArray[np.float64], tuple[f
         return file.read(masked=True).astype(np.float64).filled(np.nan), tuple(file.transform)
 
 
-@pytest.mark.parametrize("name", ["ventoux", "gizeh"])
-def test_tiles_equal_the_whole_run(name: str, folder_pairs: Pairs, two_workers: Cluster) -> None:
-    target, pair = folder_pairs[name]
+def test_tiles_equal_the_whole_run(ventoux: PairInFolder, two_workers: Cluster) -> None:
+    target, pair = ventoux
     whole = stereo(*pair, compute=two_workers, collection="whole", target=target)
     assert whole.statistics["tiles"] == 1
-    options = StereoOptions(tile_size_px=TILE_PX[name])
+    options = StereoOptions(tile_size_px=TILE_PX)
     news: list[tuple[float, str]] = []
     tiled = stereo(
         *pair, options, compute=two_workers, collection="tiled", target=target,
@@ -76,8 +74,8 @@ def _kill_a_worker(client: Client, children: list[int]) -> int:
     return victim
 
 
-def test_killed_worker_costs_a_tile(folder_pairs: Pairs, two_workers: Cluster) -> None:
-    target, pair = folder_pairs["ventoux"]
+def test_killed_worker_costs_a_tile(ventoux: PairInFolder, two_workers: Cluster) -> None:
+    target, pair = ventoux
     killed: list[int] = []
     orphans: list[int] = []
 
@@ -87,7 +85,7 @@ def test_killed_worker_costs_a_tile(folder_pairs: Pairs, two_workers: Cluster) -
             killed.append(_kill_a_worker(two_workers.client, victims))
             orphans.extend(c for c in victims if psutil.pid_exists(c) and _parent(c) == killed[0])
 
-    options = StereoOptions(tile_size_px=TILE_PX["ventoux"])
+    options = StereoOptions(tile_size_px=TILE_PX)
     result = stereo(
         *pair, options, compute=two_workers, collection="killed", target=target, progress=kill_one
     )
@@ -103,15 +101,15 @@ def _parent(pid: int) -> int:
         return -1
 
 
-def test_cancelled_job_leaves_nothing(folder_pairs: Pairs, two_workers: Cluster) -> None:
-    target, pair = folder_pairs["ventoux"]
+def test_cancelled_job_leaves_nothing(ventoux: PairInFolder, two_workers: Cluster) -> None:
+    target, pair = ventoux
     stop = threading.Event()
 
     def cancel(_share: float, what: str) -> None:
         if what.startswith("tiles") and runs_of_cars():
             stop.set()
 
-    options = StereoOptions(tile_size_px=TILE_PX["ventoux"])
+    options = StereoOptions(tile_size_px=TILE_PX)
     with pytest.raises(ComputeError, match="cancelled"):
         stereo(
             *pair, options, compute=two_workers, collection="cancelled", target=target,
@@ -129,14 +127,14 @@ def test_cancelled_job_leaves_nothing(folder_pairs: Pairs, two_workers: Cluster)
 
 
 def test_job_goes_on_after_the_storage_was_away(
-    folder_pairs: Pairs, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
+    ventoux: PairInFolder, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target, pair = folder_pairs["ventoux"]
+    target, pair = ventoux
     monkeypatch.setattr(
         "boresight.workflows.stereo.workflow.storage_of",
         lambda target: BreakingStorage(str(target.folder)),
     )
-    options = StereoOptions(tile_size_px=TILE_PX["ventoux"], retries=0)
+    options = StereoOptions(tile_size_px=TILE_PX, retries=0)
     broken = target.folder / "broken"
     broken.touch()
     with pytest.raises(AccessError, match="does not answer"):
