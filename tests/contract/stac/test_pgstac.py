@@ -170,7 +170,7 @@ def test_two_replicas_are_one_catalogue(tmp_path, postgres):
 
 
 STRANGE = {
-    "numbers": [0, -1, 1.5, 1e-9, 123456789012345678, 1e100, 0.1, 5.0],
+    "numbers": [0, -1, 1.5, 1e-9, 123456789012345678, 1e16, 0.1, 5.0],
     "texts": [
         "",
         "ü",
