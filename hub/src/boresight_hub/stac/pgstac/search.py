@@ -53,8 +53,9 @@ class Searcher:
         after = TRUE if place is None else query.order.after(place.values, backward=backward)
         sql = merge(
             # documents are made for the rows of the page alone
-            "select pgstac.content_hydrate(found), {} from (select item.* from pgstac.items item"
+            "select {}, {} from (select item.* from pgstac.items item"
             " where {} and {} order by {} limit ?) found order by {}",
+            Sql(document_sql("found")),
             _of_found(query.order.shown()),
             where,
             after,
@@ -105,6 +106,15 @@ class Searcher:
         except QueryTimeoutError:
             return None
         return None if count > limit else int(count)
+
+
+def document_sql(row: str) -> str:
+    """SQL of the document of an item, which :func:`document_of` makes presentable.
+
+    What pgSTAC puts together lacks every null, and has parts of ``item_assets`` that were left
+    out; the document of such an item stands beside it (``storage.Changes``).
+    """
+    return f"coalesce({row}.private->'boresight', pgstac.content_hydrate({row}))"
 
 
 def document_of(hydrated: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from boresight_hub.settings import HubSettings
 from boresight_hub.stac.paging import Place
 from boresight_hub.stac.pgstac.connections import Connection, Connections, run
 from boresight_hub.stac.pgstac.dialect import PgstacDialect
-from boresight_hub.stac.pgstac.search import Searcher, document_of
+from boresight_hub.stac.pgstac.search import Searcher, document_of, document_sql
 from boresight_hub.stac.sql import Sql
 from boresight_hub.stac.storage import Page, Query, StoredCollection, StoredItem
 from boresight_hub.stac.texts import assemble, to_json
@@ -150,7 +150,7 @@ class State:
     def item(self, home: str, name: str) -> StoredItem | None:
         """One item of a collection."""
         sql = Sql(
-            "select pgstac.content_hydrate(item) from pgstac.items item"
+            f"select {document_sql('item')} from pgstac.items item"  # noqa: S608 - ours
             " where item.collection = ?::text and item.id = ?::text",
             (home, name),
         )
@@ -212,21 +212,32 @@ class Changes(State):
             (home, [row.id for row in rows]),
         )
         known = {name for (name,) in run(self._connection, sql)}
-        self._write("create_items", [row for row in rows if row.id not in known])
+        self._write("create_items", home, [row for row in rows if row.id not in known])
         return [row for row in rows if row.id in known]
 
     def replace_items(self, home: str, rows: Sequence[ItemRow]) -> None:
         """Keep another state of items that are there."""
-        self._write("upsert_items", rows)
+        self._write("upsert_items", home, rows)
 
     def delete_item(self, home: str, name: str) -> None:
         """Remove an item that is there."""
         run(self._connection, Sql("select delete_item(?::text, ?::text)", (name, home)))
 
-    def _write(self, function: str, rows: Sequence[ItemRow]) -> None:
-        if rows:
-            documents = [_pgstac_document(row) for row in rows]
-            run(self._connection, Sql(f"select {function}(?::jsonb)", (to_json(documents),)))
+    def _write(self, function: str, home: str, rows: Sequence[ItemRow]) -> None:
+        if not rows:
+            return
+        documents = to_json([_pgstac_document(row) for row in rows])
+        run(self._connection, Sql(f"select {function}(?::jsonb)", (documents,)))
+        # pgSTAC keeps the difference from what the collection says of its items' assets, and loses
+        # what that cannot express: nulls, and empty objects in place of the collection's
+        whole = Sql(
+            "update pgstac.items item set private = jsonb_build_object('boresight', sent)"
+            " from jsonb_array_elements(?::jsonb) sent"
+            " where item.collection = ?::text and item.id = sent->>'id'"
+            " and pgstac.content_hydrate(item) is distinct from sent",
+            (documents, home),
+        )
+        run(self._connection, whole)
 
     def _set_groups(self, collection: StoredCollection) -> None:
         groups = {"read": sorted(collection.read_groups), "write": sorted(collection.write_groups)}
