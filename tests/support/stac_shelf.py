@@ -36,9 +36,10 @@ class Shelf:
         with self.storage.reading() as reading:
             homes = [collection.id for collection in reading.collections()]
         for home in homes:
-            while page := self.find(ADMIN, limit=1000, collections=[home]).items:
-                for item in page:
-                    self.catalogue.delete_item(ADMIN, home, item["id"], None)
+            page = self.find(ADMIN, limit=10_000, collections=[home])
+            with self.storage.writing(home) as writing:
+                for item in page.items:
+                    writing.delete_item(home, item["id"])
             self.catalogue.delete_collection(ADMIN, home, None)
 
     def add_collection(self, name: str, **groups: list[str]) -> None:

@@ -83,7 +83,7 @@ class Connections:
         )
         pgstac = settings.stac.pgstac
         try:
-            self._pool.open(wait=True, timeout=max(10.0, self._timeout_s))
+            self._pool.open(wait=True, timeout=self._timeout_s)
         except PoolTimeout as exc:
             self._pool.close()
             raise StateError(

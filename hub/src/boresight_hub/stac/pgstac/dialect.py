@@ -49,8 +49,12 @@ def instant(instant_us: int) -> Sql:
         return Sql("'-infinity'::timestamptz")
     if instant_us >= instants.DISTANT_FUTURE:
         return Sql("'infinity'::timestamptz")
-    at = _EPOCH + timedelta(microseconds=instant_us)
-    return Sql("?::timestamptz", (at.isoformat(),))
+    return Sql("?::timestamptz", (instant_text(instant_us),))
+
+
+def instant_text(instant_us: int) -> str:
+    """Text of an instant as PostgreSQL reads it."""
+    return (_EPOCH + timedelta(microseconds=instant_us)).isoformat()
 
 
 class PgstacDialect:

@@ -8,14 +8,16 @@ lie in a box, a range or below a value, so that there is no choice of plans here
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from boresight_hub.stac.paging import Place
+from boresight_hub.stac.pgstac import items
 from boresight_hub.stac.pgstac.connections import Connection, Connections, run
 from boresight_hub.stac.pgstac.dialect import PgstacDialect, instant
 from boresight_hub.stac.problems import QueryTimeoutError
 from boresight_hub.stac.sql import TRUE, Sql, join, merge
 from boresight_hub.stac.storage import Edges, Page, Query
+
+_ITEM = 5  # columns of an item, before those of its place
 
 
 class Searcher:
@@ -52,21 +54,22 @@ class Searcher:
         backward = place is not None and place.backward
         after = TRUE if place is None else query.order.after(place.values, backward=backward)
         sql = merge(
-            # documents are made for the rows of the page alone
-            "select pgstac.content_hydrate(found), {} from (select item.* from pgstac.items item"
+            # geometries are written out for the rows of the page alone
+            "select {}, {} from (select item.* from pgstac.items item"
             " where {} and {} order by {} limit ?) found order by {}",
+            Sql(items.columns("found")),
             _of_found(query.order.shown()),
             where,
             after,
-            merge("{}", query.order.by(backward=backward)),
+            query.order.by(backward=backward),
             Sql("", (query.limit + 1,)),
             _of_found(query.order.by(backward=backward)),
         )
-        rows = run(connection, sql).fetchall()
+        rows = [(row[:_ITEM], *row[_ITEM:]) for row in run(connection, sql)]
         edges = Edges.cut(rows, query.limit, place)
         matched = len(edges.rows) if edges.single else self._count(connection, where)
-        items = [document_of(row[0]) for row in edges.rows]
-        return Page(items, edges.following, edges.previous, matched)
+        found = items.documents(connection, [row[0] for row in edges.rows])
+        return Page(found, edges.following, edges.previous, matched)
 
     def _where(self, scope: Sequence[str], query: Query) -> Sql:
         # one name is compared as such: the planner then sees one partition
@@ -105,18 +108,6 @@ class Searcher:
         except QueryTimeoutError:
             return None
         return None if count > limit else int(count)
-
-
-def document_of(hydrated: dict[str, Any]) -> dict[str, Any]:
-    """Item of what pgSTAC put together from its parts."""
-    geometry = hydrated.get("geometry")
-    if isinstance(geometry, dict) and _is_empty(geometry):
-        hydrated["geometry"] = None
-    return hydrated
-
-
-def _is_empty(geometry: dict[str, Any]) -> bool:
-    return geometry.get("type") == "GeometryCollection" and not geometry.get("geometries")
 
 
 def _of_found(sql: Sql) -> Sql:

@@ -19,17 +19,17 @@ import pypgstac
 from boresight_hub.errors import StateError
 from boresight_hub.settings import HubSettings
 from boresight_hub.stac.paging import Place
+from boresight_hub.stac.pgstac import items
 from boresight_hub.stac.pgstac.connections import Connection, Connections, run
 from boresight_hub.stac.pgstac.dialect import PgstacDialect
-from boresight_hub.stac.pgstac.search import Searcher, document_of
+from boresight_hub.stac.pgstac.search import Searcher
 from boresight_hub.stac.sql import Sql
 from boresight_hub.stac.storage import Page, Query, StoredCollection, StoredItem
-from boresight_hub.stac.texts import assemble, to_json
+from boresight_hub.stac.texts import to_json
 from boresight_hub.stac.validation import ItemRow
 
 SCHEMA_VERSION = 1
 _COLLECTION = "select id, content, private from pgstac.collections"
-_EMPTY = {"type": "GeometryCollection", "geometries": []}
 _LOCK_ALL = "boresight"
 # thousands of items at once, and pgSTAC's own upkeep of their partition
 _WRITE_PATIENCE = 30
@@ -150,14 +150,14 @@ class State:
     def item(self, home: str, name: str) -> StoredItem | None:
         """One item of a collection."""
         sql = Sql(
-            "select pgstac.content_hydrate(item) from pgstac.items item"
+            f"select {items.columns('item')} from pgstac.items item"  # noqa: S608 - ours
             " where item.collection = ?::text and item.id = ?::text",
             (home, name),
         )
         row = run(self._connection, sql).fetchone()
         if row is None:
             return None
-        document = document_of(row[0])
+        (document,) = items.documents(self._connection, [row])
         return StoredItem(document, _etag(document))
 
     def page(self, scope: Sequence[str], query: Query, place: Place | None) -> Page:
@@ -212,21 +212,17 @@ class Changes(State):
             (home, [row.id for row in rows]),
         )
         known = {name for (name,) in run(self._connection, sql)}
-        self._write("create_items", [row for row in rows if row.id not in known])
+        items.insert(self._connection, home, [row for row in rows if row.id not in known])
         return [row for row in rows if row.id in known]
 
     def replace_items(self, home: str, rows: Sequence[ItemRow]) -> None:
         """Keep another state of items that are there."""
-        self._write("upsert_items", rows)
+        items.delete(self._connection, home, [row.id for row in rows])
+        items.insert(self._connection, home, rows)
 
     def delete_item(self, home: str, name: str) -> None:
         """Remove an item that is there."""
-        run(self._connection, Sql("select delete_item(?::text, ?::text)", (name, home)))
-
-    def _write(self, function: str, rows: Sequence[ItemRow]) -> None:
-        if rows:
-            documents = [_pgstac_document(row) for row in rows]
-            run(self._connection, Sql(f"select {function}(?::jsonb)", (to_json(documents),)))
+        items.delete(self._connection, home, [name])
 
     def _set_groups(self, collection: StoredCollection) -> None:
         groups = {"read": sorted(collection.read_groups), "write": sorted(collection.write_groups)}
@@ -249,13 +245,6 @@ def _collection(row: tuple[str, dict[str, Any], dict[str, Any] | None]) -> Store
         to_json(content),
         _etag(content),
     )
-
-
-def _pgstac_document(row: ItemRow) -> dict[str, Any]:
-    document = assemble(row.body, row.properties)
-    if document.get("geometry") is None:
-        document["geometry"] = _EMPTY
-    return document
 
 
 def _etag(document: dict[str, Any]) -> str:
