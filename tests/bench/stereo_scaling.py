@@ -36,6 +36,7 @@ MIN_SPEED_UP = 1.6
 
 _SEED = 11
 _WARM_UP_PX = 400
+_WARM_UP_TILE_PX = 300
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
@@ -66,7 +67,7 @@ def ours(size_px: int, workers: int, folder: str | None = None) -> dict[str, Any
         made.wait_for_workers(workers, timeout_s=300)
         start_s = time.monotonic() - began_s
         # small tiles give every worker one, and with it everything compiled
-        warm = replace_options(options, tile_size_px=150)
+        warm = replace_options(options, tile_size_px=_WARM_UP_TILE_PX)
         stereo(small.left, small.right, warm, compute=made, target=goal, force=True)
         phases: list[tuple[float, str]] = []
         began_s = time.monotonic()

@@ -97,7 +97,7 @@ class HubStack:
         self, name: str, command: list[str], extra: dict[str, str], ready: str, *, status: int = 0
     ) -> None:
         with (self.settings.folder("logs") / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
+            self.processes[name] = subprocess.Popen(
                 command,
                 env=self._environment() | extra,
                 cwd=self.settings.state_dir,
@@ -105,7 +105,10 @@ class HubStack:
                 stdout=log,
                 stderr=log,
             )
-        self.processes[name] = process
+        self._wait_for(name, ready, status=status)
+
+    def _wait_for(self, name: str, ready: str, *, status: int = 0) -> None:
+        process = self.processes[name]
         until = time.monotonic() + 60
         while time.monotonic() < until:
             if process.poll() is not None:
@@ -138,8 +141,9 @@ class HubStack:
 
     def _start_hub(self) -> None:
         command = [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG)]
-        # the hub sets its routes last of all
-        self._spawn("hub", command, {}, f"{self.settings.public_url}/idp/health", status=200)
+        # A proxy that lived on still has the routes of the hub before: ask this hub first.
+        self._spawn("hub", command, {}, f"{self.settings.url_of('hub')}/hub/health", status=200)
+        self._wait_for("hub", f"{self.settings.public_url}/idp/health", status=200)  # its routes
 
 
 def remove_state(settings: HubSettings) -> None:

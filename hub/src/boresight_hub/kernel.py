@@ -27,6 +27,8 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 #: Silence after which a kernel is asked for its state, once the connection was lost [s].
 _QUIET_S = 2.0
+#: Time between two questions to a busy kernel which process it is [s].
+_WHO_PAUSE_S = 10.0
 
 # {cell} is the identity of the cell in question. The finding is kept with the shell, where no name
 # of the person's is: the question is an execution too, and may have to be asked again.
@@ -101,8 +103,10 @@ class Kernel:
         self._patience_s = patience_s
         self._session = uuid.uuid4().hex
         self._was_lost = False
-        self._heard_at = time.monotonic()
+        self._heard_at = self._asked_who_at = time.monotonic()
+        self._who = ""
         self._held = contextlib.ExitStack()
+        self._kernel_session = ""
         self._channel = self._open()
         # which process it is, to tell one that was started anew
         self._kernel_session = self._run("", silent=True).kernel_session
@@ -157,13 +161,18 @@ class Kernel:
             message = self._receive(timeout_s)
             if message is None:
                 # one that was started anew may never say that it is idle
-                if self._route.state() not in ("busy", "") and self._settle(
-                    cell, code, silent=silent, on_output=on_output
-                ):
+                state = self._route.state()
+                if state == "busy":
+                    self._ask_who()
+                elif state and self._settle(cell, code, silent=silent, on_output=on_output):
                     break
                 continue
-            if message.get("parent_header", {}).get("msg_id") == cell.request:
+            of = message.get("parent_header", {}).get("msg_id")
+            if of == cell.request:
                 self._take(cell, message, on_output)
+            elif of and of == self._who:
+                if message["header"]["session"] != self._kernel_session:
+                    raise _died()
             elif message["msg_type"] == "status" and (
                 message["content"]["execution_state"] in ("restarting", "dead")
             ):
@@ -235,27 +244,42 @@ class Kernel:
                 on_output(lost)
         return True
 
+    def _ask_who(self) -> None:
+        """Ask a busy kernel which process it is; it answers beside its work.
+
+        The server keeps "busy" of a kernel that died at work if it missed how the next one began.
+        """
+        if time.monotonic() < self._asked_who_at + _WHO_PAUSE_S or not self._kernel_session:
+            return
+        self._asked_who_at = time.monotonic()
+        self._who = uuid.uuid4().hex
+        self._put("control", self._who, "kernel_info_request", {})
+
     def _send(self, request: str, code: str, *, silent: bool = False, history: bool = True) -> None:
-        self._heard_at = time.monotonic()
+        self._heard_at = self._asked_who_at = time.monotonic()
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": history and not silent,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        self._put("shell", request, "execute_request", content)
+
+    def _put(self, channel: str, request: str, kind: str, content: dict[str, Any]) -> None:
         message = {
             "header": {
                 "msg_id": request,
-                "msg_type": "execute_request",
+                "msg_type": kind,
                 "username": "",
                 "session": self._session,
                 "version": "5.3",
             },
             "parent_header": {},
             "metadata": {"cellId": request},
-            "content": {
-                "code": code,
-                "silent": silent,
-                "store_history": history and not silent,
-                "user_expressions": {},
-                "allow_stdin": False,
-                "stop_on_error": True,
-            },
-            "channel": "shell",
+            "content": content,
+            "channel": channel,
             "buffers": [],
         }
         try:
@@ -273,8 +297,10 @@ class Kernel:
                 patience_s = min(_QUIET_S, patience_s)
             try:
                 text = self._channel.recv(timeout=patience_s)
-                self._heard_at = time.monotonic()
-                return _parse(text)
+                message = _parse(text)
+                if message.get("parent_header", {}).get("msg_id") != self._who or not self._who:
+                    self._heard_at = time.monotonic()
+                return message
             except TimeoutError as exc:
                 if self._was_lost and silent_s < timeout_s:
                     return None

@@ -68,9 +68,12 @@ class Fault:
         headers = {"Authorization": f"token {settings.secret('supervisor-api-token')}"}
         url = f"{settings.url_of('hub')}/hub/api/proxy"
         until = time.monotonic() + 40
-        while httpx.post(url, headers=headers, timeout=20).status_code != 200:
-            assert time.monotonic() < until, "the hub did not set its routes"
+        while time.monotonic() < until:
+            with suppress(httpx.TransportError):
+                if httpx.post(url, headers=headers, timeout=20).status_code == 200:
+                    return
             time.sleep(0.2)
+        raise AssertionError("the hub did not set its routes")
 
     def join(self) -> None:
         self._thread.join(60)
@@ -123,6 +126,7 @@ class LossyRoute:
         model = session.server_api("POST", "kernels", expect=(201,), json={}).json()
         self.way = Route(session, model["id"], "")
         self.lose, self.losses_left, self.opened = lose, 0, 0
+        self.deaf_s = 3.0
 
     @contextmanager
     def open(self, session_id: str) -> Iterator[LossyRoute]:
@@ -140,7 +144,7 @@ class LossyRoute:
         self.losses_left -= 1
         if self.lose == "answers":
             self.channel.send(text)
-            until = time.monotonic() + 3
+            until = time.monotonic() + self.deaf_s
             with suppress(TimeoutError):
                 while time.monotonic() < until:
                     self.channel.recv(timeout=1)
@@ -199,6 +203,29 @@ def test_kernel_that_was_started_anew_while_nobody_listened(
     code = COUNT.replace("range(60)", "range(20)") + "import os\nos.kill(os.getpid(), 9)"
     with pytest.raises(ServiceError, match="kernel died"):
         kernel.execute(code, on_output=strike)
+
+
+class StaleRoute(LossyRoute):
+    """A way to a server that missed how the kernel began again: it stays with "busy"."""
+
+    def state(self) -> str:
+        return "busy"
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_kernel_that_seems_busy_for_ever(server: HubSession, dies: bool) -> None:
+    route = StaleRoute(server, "answers")
+    kernel = Kernel(route)
+    route.losses_left, route.deaf_s = 1, 8.0
+    last = "import os; os.kill(os.getpid(), 9)" if dies else "time.sleep(25)"
+    code = f"import time; time.sleep(0.5); {last}"
+    if dies:
+        with pytest.raises(ServiceError, match="kernel died"):
+            kernel.execute(code)
+    else:
+        kernel.execute(code)
+    assert route.opened == 2
+    kernel.close()
 
 
 def test_killed_server_is_told(stack: HubStack, server: HubSession, kernel: Kernel) -> None:

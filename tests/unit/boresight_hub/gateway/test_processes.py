@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -23,6 +26,16 @@ PARENT = (
     "env={},start_new_session=True);"
     "print(p.pid,flush=True);time.sleep(60)"
 )
+
+
+@pytest.fixture(autouse=True)
+async def reaped() -> AsyncIterator[None]:
+    """Let the loop hear of every child's end before it is closed."""
+    yield
+    for thread in threading.enumerate():
+        if "waitpid" in thread.name:
+            await asyncio.to_thread(thread.join, 10)
+    await asyncio.sleep(0.05)
 
 
 async def begin(tmp_path: Path, code: str, cluster: str, member: str) -> dict[str, float]:
