@@ -51,7 +51,9 @@ class Backend:
             connection.execute(statement)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "pgstac"])
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("pgstac", marks=pytest.mark.postgres)]
+)
 def backend(request: pytest.FixtureRequest) -> Backend:
     server = request.getfixturevalue("postgres") if request.param == "pgstac" else None
     return Backend(request.param, server)

@@ -17,6 +17,8 @@ from boresight_hub.settings import HubSettings, StacSettings
 from boresight_hub.stac.app import open_storage
 from boresight_hub.stac.problems import RequestError
 
+pytestmark = pytest.mark.postgres
+
 HOME = "/collections/co3d-l1"
 
 
@@ -316,7 +318,8 @@ def test_memory_at_rest(tmp_path, postgres):
         with httpx.Client(trust_env=False) as client:
             url = f"{made.settings.url_of('stac')}/services/stac/health"
             assert client.get(url).json() == {"status": "UP"}
-        # measured: 114 MiB, 12 of them for the driver and its TLS
-        assert psutil.Process(made.process.pid).memory_info().rss / 2**20 < 125
+        # of its own: libraries are shared with the other services
+        memory = psutil.Process(made.process.pid).memory_info()
+        assert (memory.rss - memory.shared) / 2**20 < 80
     finally:
         made.close()
