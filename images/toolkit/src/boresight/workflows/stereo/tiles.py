@@ -22,8 +22,8 @@ _ONE_TASK_TILES = 1.5
 #: about half a megapixel
 _MIN_SPLIT_PX = 4_000_000
 _HEIGHTS = 5
-#: what a run of CARS takes: for itself, and for each image pixel of its ground [byte]; 4.8 GB were measured
-#: for 9.7 Mpx of a panchromatic pair
+#: what a run of CARS takes: for itself, and for each image pixel of its ground [byte]; 4.8 GB were
+#: measured for 9.7 Mpx of a panchromatic pair
 _RUN_BYTES, _RUN_BYTES_PER_PX = 700_000_000, 450
 #: no tile is made smaller for want of memory [px]
 _LEAST_SIDE_PX = 500
