@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+# Before NumPy is loaded: suites run side by side, and sums of several threads differ in their last
+# bits from those of a run of CARS, which has one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -35,6 +35,8 @@ MAX_RATIO_TO_CARS = 1.15
 MIN_SPEED_UP = 1.6
 
 _SEED = 11
+#: tiles are made as large as fits into it
+_WORKER_MEMORY_GIB = 8
 _WARM_UP_PX = 400
 _WARM_UP_TILE_PX = 300
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -63,7 +65,7 @@ def ours(size_px: int, workers: int, folder: str | None = None) -> dict[str, Any
     small = ingest_simulated(PairConfig(size_px=_WARM_UP_PX, seed=_SEED), target=source)
     pair = ingest_simulated(PairConfig(size_px=size_px, seed=_SEED), target=source)
     began_s = time.monotonic()
-    with cluster(workers, worker_memory_gib=4, **backend) as made:
+    with cluster(workers, worker_memory_gib=_WORKER_MEMORY_GIB, **backend) as made:
         made.wait_for_workers(workers, timeout_s=300)
         start_s = time.monotonic() - began_s
         # small tiles give every worker one, and with it everything compiled

@@ -39,12 +39,18 @@ def test_tiles_equal_the_whole_run(ventoux: PairInFolder, two_workers: Cluster) 
     target, pair = ventoux
     whole = stereo(*pair, compute=two_workers, collection="whole", target=target)
     assert whole.statistics["tiles"] == 1
-    options = StereoOptions(tile_size_px=TILE_PX)
+    options = StereoOptions(tile_size_px=TILE_PX, shared_matching_px=0)
     news: list[tuple[float, str]] = []
+    answers: set[str] = set()
+
+    def hear(share: float, what: str) -> None:
+        news.append((share, what))
+        answers.update(path.name for path in (target.folder / "tiled").rglob("matching-*-answer-*"))
+
     tiled = stereo(
-        *pair, options, compute=two_workers, collection="tiled", target=target,
-        progress=lambda share, what: news.append((share, what)),
-    )  # fmt: skip
+        *pair, options, compute=two_workers, collection="tiled", target=target, progress=hear
+    )
+    assert answers, "the other worker has matched with the first"
     assert tiled.statistics["tiles"] >= 4
     assert tiled.statistics["seams"]["n"] > 100
     assert [share for share, _ in news] == sorted(share for share, _ in news)

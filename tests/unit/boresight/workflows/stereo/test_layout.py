@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 from shapely.ops import unary_union
 
-from boresight.workflows.stereo.tiles import plan
+from boresight.workflows.stereo.tiles import largest_tile_m2, plan
 
 
 def test_small_pair_is_one_tile() -> None:
@@ -22,6 +22,21 @@ def test_small_pair_is_one_tile() -> None:
 def test_long_side_is_cut_first() -> None:
     layout = plan(box(0, 0, 4000, 1500), 0.5, 20000, margin_m=0, n_workers=3)
     assert (layout.rows, layout.cols) == (1, 3)
+
+
+def test_tiles_fit_into_the_memory_of_workers() -> None:
+    ground = box(0, 0, 2000, 2000)
+    beside = {"margin_m": 20, "n_workers": 1, "tile_margin_m": 40}
+    assert plan(ground, 0.5, 4000, **beside).rows == 1
+    limit_m2 = largest_tile_m2(4 * 2**30, 0.5)
+    layout = plan(ground, 0.5, 4000, **beside, max_tile_m2=limit_m2)
+    assert layout.rows * layout.cols > 1
+    for tile in layout.tiles:
+        west, south, east, north = tile.with_margin(40)
+        assert (east - west) * (north - south) <= limit_m2
+    # with no memory at all, tiles still have a size that can be matched
+    layout = plan(ground, 0.5, 4000, **beside, max_tile_m2=largest_tile_m2(1, 0.5))
+    assert 2000 / layout.rows / 0.5 >= 500
 
 
 @settings(deadline=None, max_examples=30)  # a machine may be busy

@@ -54,6 +54,10 @@ class Job:
         """Archive of a tile's layers."""
         return f"{self.scratch}/tile-{name}.tar"
 
+    def matching_key(self, part: str) -> str:
+        """Request or answer of a part of the matching."""
+        return f"{self.scratch}/matching-{part}.npz"
+
     def log_key(self, task: str) -> str:
         """Log of a run that failed; kept."""
         return f"{self.prefix}/logs/{task}.log"

@@ -22,6 +22,7 @@ _EXECUTION = frozenset(
         "keep_intermediate",
         "retries",
         "run_timeout_s",
+        "shared_matching_px",
         "distribution",
         "shared_volume",
     }
@@ -68,6 +69,8 @@ class StereoOptions(BaseModel):
         How often a failed task is tried anew, on any worker.
     run_timeout_s : float
         Longest time for one run of CARS [s].
+    shared_matching_px : int
+        From so many epipolar pixels on, the workers share the matching that is done once per pair.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +91,7 @@ class StereoOptions(BaseModel):
     keep_intermediate: bool = False
     retries: int = Field(default=2, ge=0, le=10)
     run_timeout_s: float = Field(default=4 * 3600.0, gt=0)
+    shared_matching_px: int = Field(default=4_000_000, ge=0)
 
     @field_validator("epsg")
     @classmethod

@@ -49,6 +49,8 @@ class Pair:
         Height at which they overlap most [m].
     base_to_height : float
         [1]
+    gsd_m : float
+        Mean ground sampling of the two at the centre of their overlap [m].
     digest : str
         Of everything the product depends on.
     """
@@ -58,6 +60,7 @@ class Pair:
     views: tuple[View, View]
     height_ellipsoid_m: float
     base_to_height: float
+    gsd_m: float
     digest: str
 
     @property
@@ -99,7 +102,8 @@ def check_pair(
     overlap = check_overlap(sources[0], sources[1], options.height_range_m)
     height = overlap.height_ellipsoid_m
     seen = [view_at_centre(view.rpc, view.shape, height) for view in views]
-    resolution = options.resolution_m or _one_digit(float(np.mean([v.gsd_m for v in seen])))
+    gsd = float(np.mean([view.gsd_m for view in seen]))
+    resolution = options.resolution_m or _one_digit(gsd)
     recipe = Recipe(
         left=SensorFile(sources[0]),
         right=SensorFile(sources[1]),
@@ -116,6 +120,7 @@ def check_pair(
         views=(views[0], views[1]),
         height_ellipsoid_m=height,
         base_to_height=base_to_height(*seen),
+        gsd_m=gsd,
         digest=_digest((left, right), assets, options, recipe),
     )
 

@@ -72,8 +72,7 @@ def task_place(topic: str) -> Iterator[Place]:
     home = Path(worker.local_directory)
     _sweep(home)
     limit = worker.memory_manager.memory_limit
-    threads = max(1, worker.state.nthreads)
-    memory = int(limit * _MEMORY_SHARE / threads) if limit else None
+    memory = memory_for_run(limit, worker.state.nthreads)
 
     def is_cancelled() -> bool:
         # a released or cancelled task is not told: its thread runs on
@@ -88,6 +87,11 @@ def task_place(topic: str) -> Iterator[Place]:
         yield Place(folder / "task", _cache(home), memory, is_cancelled, tell)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def memory_for_run(limit_bytes: int | None, n_threads: int) -> int | None:
+    """What each run on a worker may take [byte]; None without a limit."""
+    return int(limit_bytes * _MEMORY_SHARE / max(1, n_threads)) if limit_bytes else None
 
 
 def _cache(home: Path) -> Path:

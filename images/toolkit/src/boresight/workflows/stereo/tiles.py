@@ -22,6 +22,11 @@ _ONE_TASK_TILES = 1.5
 #: about half a megapixel
 _MIN_SPLIT_PX = 4_000_000
 _HEIGHTS = 5
+#: what a run of CARS takes: for itself, and for each image pixel of its ground [byte]; 4.8 GB were
+#: measured for 9.7 Mpx of a panchromatic pair
+_RUN_BYTES, _RUN_BYTES_PER_PX = 700_000_000, 450
+#: no tile is made smaller for want of memory [px]
+_LEAST_SIDE_PX = 500
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,28 @@ def common_ground(left: View, right: View, epsg: int, heights_m: tuple[float, fl
     return hull
 
 
+def largest_tile_m2(memory_bytes: int, gsd_m: float) -> float:
+    """Ground, margins included, for which a run of CARS has memory enough [m²].
+
+    Parameters
+    ----------
+    memory_bytes : int
+        What the run may take.
+    gsd_m : float
+        Ground sampling of the images [m].
+    """
+    return max(memory_bytes - _RUN_BYTES, 0) / _RUN_BYTES_PER_PX * gsd_m**2
+
+
 def plan(
-    ground: Polygon, resolution_m: float, tile_size_px: int, *, margin_m: float, n_workers: int
+    ground: Polygon,
+    resolution_m: float,
+    tile_size_px: int,
+    *,
+    margin_m: float,
+    n_workers: int,
+    tile_margin_m: float = 0.0,
+    max_tile_m2: float = math.inf,
 ) -> Layout:
     """Lay tiles over ``ground``.
 
@@ -139,6 +164,10 @@ def plan(
         Room around ``ground`` for lines of sight that leave it.
     n_workers : int
         As many tiles are made at least, unless they became too small.
+    tile_margin_m : float
+        Ground that is computed around each tile [m].
+    max_tile_m2 : float
+        Largest ground of a tile with its margins [m²].
 
     Returns
     -------
@@ -161,7 +190,13 @@ def plan(
     # margins of the box are empty: what counts is the ground itself
     area_px = ground.area / step**2
     wanted = min(n_workers, int(area_px // _MIN_SPLIT_PX))
-    while rows * cols < wanted:
+
+    def is_too_large() -> bool:
+        sides_px = (rows_px / rows, cols_px / cols)
+        area_m2 = math.prod(side * step + 2 * tile_margin_m for side in sides_px)
+        return bool(area_m2 > max_tile_m2 and max(sides_px) >= 2 * _LEAST_SIDE_PX)
+
+    while rows * cols < wanted or is_too_large():
         if rows_px / rows >= cols_px / cols:
             rows += 1
         else:

@@ -1,4 +1,4 @@
-"""What runs on workers: four tasks, each on its own scratch, meeting in the storage."""
+"""What runs on workers: tasks, each on its own scratch, meeting in the storage."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ from boresight.workflows.stereo.job import (
     Refusal,
     TileRecord,
 )
+from boresight.workflows.stereo.matching import other_workers
 from boresight.workflows.stereo.products import Layers, join, read_layers, trim, write_product
 from boresight.workflows.stereo.scratch import Place, task_place
 from boresight.workflows.stereo.tiles import Layout, Tile
@@ -96,9 +97,9 @@ def once(job: Job) -> OnceRecord | Refusal:
             return OnceRecord(tuple(facts["heights_m"]), facts["reach_m"], True, None)
         initial, guess = _initial_elevation(job, place)
         recipe = replace(job.recipe, reach_m=guess.reach_m if guess else None)
-        run = run_once_per_pair(
-            recipe, initial, shared, place.surroundings("once", job.options.run_timeout_s)
-        )
+        surroundings = place.surroundings("once", job.options.run_timeout_s)
+        with other_workers(job, place.folder / "matching") as helpers:
+            run = run_once_per_pair(recipe, initial, shared, surroundings, helpers=helpers)
         heights = _height_range(SharedFiles(shared))
         facts = {"heights_m": heights, "reach_m": recipe.reach_m}
         (shared / _ONCE).write_text(json.dumps(facts))

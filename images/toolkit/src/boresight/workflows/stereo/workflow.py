@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
 import tempfile
 import threading
 from contextlib import suppress
@@ -27,9 +28,10 @@ from boresight.workflows.stereo.job import Job, OnceRecord, ProductRecord, TileR
 from boresight.workflows.stereo.options import StereoOptions
 from boresight.workflows.stereo.pair import Pair, check_pair
 from boresight.workflows.stereo.progress import Progress, Teller
+from boresight.workflows.stereo.scratch import memory_for_run
 from boresight.workflows.stereo.shared_volume.run import make_product
 from boresight.workflows.stereo.storage import Storage, storage_of
-from boresight.workflows.stereo.tiles import Layout, common_ground, plan
+from boresight.workflows.stereo.tiles import Layout, common_ground, largest_tile_m2, plan
 from boresight.workflows.targets import CatalogueTarget, FolderTarget, Target
 
 log = logging.getLogger(__name__)
@@ -158,15 +160,15 @@ def stereo(
     return StereoResult(item, product.statistics, False, teller.elapsed_s)
 
 
-def _compute(job: Job, pair: Pair, driver: Driver, teller: Teller, n_slots: int) -> ProductRecord:
-    layout = _layout(job, pair, n_slots, _heights_guess(pair))
+def _compute(job: Job, pair: Pair, driver: Driver, teller: Teller, slots: _Slots) -> ProductRecord:
+    layout = _layout(job, pair, slots, _heights_guess(pair))
     if layout.rows * layout.cols == 1:
         teller.begin("whole")
         product: ProductRecord = driver.run(worker.whole, [(job,)], "stereo-whole")[0]
         return product
     teller.begin("once")
     once: OnceRecord = driver.run(worker.once, [(job,)], "stereo-once")[0]
-    layout = _layout(job, pair, n_slots, once.heights_m)
+    layout = _layout(job, pair, slots, once.heights_m)
     margin_m = job.options.margin_for(job.recipe.resolution_m)
     teller.begin("tiles", len(layout.tiles))
     calls = [(job, tile, margin_m, once.reach_m) for tile in layout.tiles]
@@ -177,14 +179,18 @@ def _compute(job: Job, pair: Pair, driver: Driver, teller: Teller, n_slots: int)
     return replace(finish, runs=tuple(runs))
 
 
-def _layout(job: Job, pair: Pair, n_slots: int, heights_m: tuple[float, float]) -> Layout:
+def _layout(job: Job, pair: Pair, slots: _Slots, heights_m: tuple[float, float]) -> Layout:
     ground = common_ground(*pair.views, job.recipe.epsg, heights_m)
     return plan(
         ground,
         job.recipe.resolution_m,
         job.options.tile_size_px,
         margin_m=_GROUND_MARGIN_PX * job.recipe.resolution_m,
-        n_workers=n_slots,
+        n_workers=slots.count,
+        tile_margin_m=job.options.margin_for(job.recipe.resolution_m),
+        max_tile_m2=largest_tile_m2(slots.memory_bytes, pair.gsd_m)
+        if slots.memory_bytes
+        else math.inf,
     )
 
 
@@ -192,15 +198,27 @@ def _heights_guess(pair: Pair) -> tuple[float, float]:
     return pair.height_ellipsoid_m - _RELIEF_M, pair.height_ellipsoid_m + _RELIEF_M
 
 
-def _slots(client: Client) -> int:
-    """Count how many tasks the cluster runs at a time."""
+@dataclass(frozen=True)
+class _Slots:
+    """How many tasks the cluster runs at a time, and the least memory of one [byte]."""
+
+    count: int
+    memory_bytes: int | None
+
+
+def _slots(client: Client) -> _Slots:
     try:
         client.wait_for_workers(1, timeout=_WORKER_WAIT_S)
     except TimeoutError as exc:
         raise ComputeError(
             f"The cluster has no worker after {_WORKER_WAIT_S} s.", remedy="Scale it up."
         ) from exc
-    return max(1, sum(int(count) for count in client.nthreads().values()))
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    memory = [memory_for_run(one["memory_limit"], one["nthreads"]) for one in workers]
+    return _Slots(
+        max(1, sum(int(one["nthreads"]) for one in workers)),
+        min((one for one in memory if one), default=None),
+    )
 
 
 def _elevation_source(options: StereoOptions, *, local_files: bool) -> str | None:

@@ -4,7 +4,8 @@ A process of its own because CARS keeps state in modules and environment, is men
 replacing functions, may use more memory than planned, and has to be ended at any moment.
 
 ``SPEC.json`` holds ``configuration`` (of CARS), ``shared`` (folder of files made once per pair, or
-null), ``parent`` (process id). On failure ``failure.json`` beside it holds type, message and where.
+null), ``sharing`` (values of :class:`~.matching.Sharing`, or null), ``parent`` (process id). On
+failure ``failure.json`` beside it holds type, message and where.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from boresight.workflows.stereo.engine.matching import Sharing
+
 _PR_SET_PDEATHSIG = 1
 
 FAILURE = "failure.json"
@@ -32,7 +35,12 @@ def main(spec_path: Path) -> int:
     die_with(spec["parent"])
     failure = spec_path.with_name(FAILURE)
     try:
-        _run(spec["configuration"], Path(spec["shared"]) if spec["shared"] else None)
+        shared, sharing = spec["shared"], spec["sharing"]
+        _run(
+            spec["configuration"],
+            Path(shared) if shared else None,
+            Sharing(Path(sharing[0]), *sharing[1:]) if sharing else None,
+        )
     except BaseException as exc:  # noqa: BLE001 - CARS raises SystemExit too; the parent is told all
         report = {
             "type": type(exc).__name__,
@@ -52,12 +60,12 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _run(configuration: dict[str, Any], shared: Path | None) -> None:
+def _run(configuration: dict[str, Any], shared: Path | None, sharing: Sharing | None) -> None:
     import cars  # noqa: F401 - sets its environment; what follows comes after
 
     # compiled once per worker instead of once per run; the folder is NUMBA_CACHE_DIR
     os.environ["PANDORA_NUMBA_CACHE"] = "True"
-    from boresight.workflows.stereo.engine import confidence, windows
+    from boresight.workflows.stereo.engine import confidence, matching, windows
 
     confidence.install()
     windows.install()
@@ -65,6 +73,8 @@ def _run(configuration: dict[str, Any], shared: Path | None) -> None:
     _leave_out_profiling()
     if shared is not None:
         _take_shared(shared)
+    if sharing is not None:
+        matching.install(sharing)
     from cars.core import cars_logging
     from cars.core.progress.progress import ProgressTree
     from cars.pipelines.pipeline import Pipeline

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
 from boresight.errors import ComputeError
 from boresight.workflows.stereo.engine.child import FAILURE
 from boresight.workflows.stereo.engine.failures import StereoRunError, named_error
+from boresight.workflows.stereo.engine.matching import Sharing, answer_to, failure_of
 from boresight.workflows.stereo.engine.milestones import Milestones
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 _POLL_S = 0.2
 _LOOK_EVERY_S = 1.0
 _TERM_S = 2.0
+_LOG = "run.log"
 _LOG_TAIL = 40
 #: a socket's path has at most 107 bytes; multiprocessing adds ``/pymp-xxxxxxxx/listener-xxxxxxxx``
 _LONGEST_TMPDIR = 107 - 40
@@ -95,6 +97,19 @@ class RunRecord:
     peak_memory_mb: float
 
 
+class Helpers(Protocol):
+    """Others that match epipolar tiles for a run, see :mod:`.matching`."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """How the run shares with them."""
+        ...
+
+    def match(self, request: Path, answer: Path, failure: Path) -> None:
+        """Begin on ``request``, and return; leave ``answer``, or else an empty ``failure``."""
+        ...
+
+
 def run_cars(
     configuration: dict[str, Any],
     folder: Path,
@@ -105,6 +120,7 @@ def run_cars(
     is_cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
     part: tuple[float, float] = (0.0, 1.0),
+    helpers: Helpers | None = None,
 ) -> RunRecord:
     """Run CARS in a child process and wait for its end.
 
@@ -125,6 +141,8 @@ def run_cars(
         Told the share done (0 to 1) and what is being done, whenever that has changed.
     part : tuple of float
         Which part of a whole run this one is, as :mod:`.milestones` counts.
+    helpers : Helpers, optional
+        Who shares the matching.
 
     Raises
     ------
@@ -135,20 +153,81 @@ def run_cars(
         What CARS refused, by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sharing = helpers.sharing if helpers else None
     spec = folder / "spec.json"
     spec.write_text(
         json.dumps(
             {
                 "configuration": configuration,
                 "shared": str(shared) if shared else None,
+                "sharing": [str(sharing.folder), sharing.parts, sharing.least_px]
+                if sharing
+                else None,
                 "parent": os.getpid(),
             }
         )
     )
+    record = _run_child(
+        ["boresight.workflows.stereo.engine.child", str(spec)],
+        folder,
+        limits=limits,
+        cache=cache,
+        is_cancelled=is_cancelled,
+        follower=_Follower(folder / _LOG, progress, Milestones(*part)),
+        handing=_Handing(helpers) if helpers else None,
+    )
+    if _NOT_SMOOTHED in (folder / _LOG).read_text(errors="replace"):
+        logger.warning(
+            "CARS could not smooth the coarse surface: disparity ranges are less sure, and some "
+            "heights may be missing. See run.log for bulldozer's reason."
+        )
+    return record
+
+
+def run_matching(
+    request: Path,
+    answer: Path,
+    folder: Path,
+    *,
+    limits: RunLimits,
+    cache: Path | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> RunRecord:
+    """Match the epipolar tiles of ``request`` in a child process; leaves ``answer``.
+
+    Raises
+    ------
+    RunCancelledError
+    ComputeError
+        Out of time or memory, or the child was killed.
+    StereoError
+        It failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return _run_child(
+        [f"{Sharing.__module__}", str(request), str(answer), str(os.getpid())],
+        folder,
+        limits=limits,
+        cache=cache,
+        is_cancelled=is_cancelled,
+    )
+
+
+def _run_child(
+    command: list[str],
+    folder: Path,
+    *,
+    limits: RunLimits,
+    cache: Path | None,
+    is_cancelled: Callable[[], bool],
+    follower: _Follower | None = None,
+    handing: _Handing | None = None,
+) -> RunRecord:
+    """Run a module of ours in a process of its own, to its end."""
     began_s = time.monotonic()
-    with (folder / "run.log").open("wb") as log, _temporary_folder(folder) as temporary:
+    with (folder / _LOG).open("wb") as log, _temporary_folder(folder) as temporary:
         child = subprocess.Popen(
-            [sys.executable, "-m", "boresight.workflows.stereo.engine.child", str(spec)],
+            [sys.executable, "-m", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -156,20 +235,46 @@ def run_cars(
             env=_environment(temporary, cache),
             start_new_session=True,
         )
-        watch = _Watch(child, limits, folder / "run.log", progress, Milestones(*part))
+        watch = _Watch(child, limits, [one.look for one in (follower, handing) if one])
         try:
             code = watch.wait(is_cancelled)
         finally:
             _end(child)
-    record = RunRecord(time.monotonic() - began_s, watch.cpu_s, watch.peak_bytes / 1e6)
     if code != 0:
         raise _failure(code, folder)
-    if _NOT_SMOOTHED in (folder / "run.log").read_text(errors="replace"):
-        logger.warning(
-            "CARS could not smooth the coarse surface: disparity ranges are less sure, and some "
-            "heights may be missing. See run.log for bulldozer's reason."
-        )
-    return record
+    return RunRecord(time.monotonic() - began_s, watch.cpu_s, watch.peak_bytes / 1e6)
+
+
+class _Follower:
+    """Tells how a run goes, by its log."""
+
+    def __init__(
+        self, log: Path, progress: Callable[[float, str], None], milestones: Milestones
+    ) -> None:
+        self._log, self._progress = log, progress
+        self._read_to, self._milestones = 0, milestones
+
+    def look(self) -> None:
+        with self._log.open("rb") as log:
+            log.seek(self._read_to)
+            news = log.read()
+        self._read_to += len(news)
+        if self._milestones.read(news.decode(errors="replace")):
+            self._progress(self._milestones.share, self._milestones.words)
+
+
+class _Handing:
+    """Hands requests of a run to its helpers as they appear."""
+
+    def __init__(self, helpers: Helpers) -> None:
+        self._helpers = helpers
+        self._handed: set[Path] = set()
+
+    def look(self) -> None:
+        for request in self._helpers.sharing.requests():
+            if request not in self._handed:
+                self._handed.add(request)
+                self._helpers.match(request, answer_to(request), failure_of(request))
 
 
 class _Watch:
@@ -179,13 +284,9 @@ class _Watch:
         self,
         child: subprocess.Popen[bytes],
         limits: RunLimits,
-        log: Path,
-        progress: Callable[[float, str], None],
-        milestones: Milestones,
+        looks: list[Callable[[], None]],
     ) -> None:
-        self._child, self._limits = child, limits
-        self._log, self._progress = log, progress
-        self._read_to, self._milestones = 0, milestones
+        self._child, self._limits, self._looks = child, limits, looks
         self.cpu_s, self.peak_bytes = 0.0, 0
 
     def wait(self, is_cancelled: Callable[[], bool]) -> int:
@@ -203,18 +304,11 @@ class _Watch:
                 )
             if now_s >= next_look_s:
                 self._look()
-                self._follow()
+                for look in self._looks:
+                    look()
                 next_look_s = now_s + _LOOK_EVERY_S
             time.sleep(_POLL_S)
         return code
-
-    def _follow(self) -> None:
-        with self._log.open("rb") as log:
-            log.seek(self._read_to)
-            news = log.read()
-        self._read_to += len(news)
-        if self._milestones.read(news.decode(errors="replace")):
-            self._progress(self._milestones.share, self._milestones.words)
 
     def _look(self) -> None:
         try:
@@ -279,7 +373,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(code: int, folder: Path) -> Exception:
-    tail = log_tail(folder / "run.log")
+    tail = log_tail(folder / _LOG)
     report = folder / FAILURE
     if report.exists():
         return named_error(json.loads(report.read_text()), tail)

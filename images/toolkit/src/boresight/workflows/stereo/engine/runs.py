@@ -10,7 +10,7 @@ from pathlib import Path
 from boresight.errors import StereoError
 from boresight.workflows.stereo.engine.failures import EmptyTileError
 from boresight.workflows.stereo.engine.milestones import DENSE
-from boresight.workflows.stereo.engine.process import RunLimits, RunRecord, run_cars
+from boresight.workflows.stereo.engine.process import Helpers, RunLimits, RunRecord, run_cars
 from boresight.workflows.stereo.engine.recipe import (
     PAIR,
     Box,
@@ -70,11 +70,17 @@ def run_whole_pair(
 
 
 def run_once_per_pair(
-    recipe: Recipe, initial_elevation: Path, shared: Path, place: Surroundings
+    recipe: Recipe,
+    initial_elevation: Path,
+    shared: Path,
+    place: Surroundings,
+    *,
+    helpers: Helpers | None = None,
 ) -> RunRecord:
-    """Compute what all tiles share, into the folder ``shared``."""
+    """Compute what all tiles share, into the folder ``shared``; ``helpers`` match with it."""
     out = place.folder / "out"
-    record = _run(once_per_pair(recipe, out, initial_elevation), place, part=(0.0, DENSE))
+    configuration = once_per_pair(recipe, out, initial_elevation)
+    record = _run(configuration, place, part=(0.0, DENSE), helpers=helpers)
     surface = out / "intermediate_data" / "surface_modeling"
     coarse = sorted(
         (int(path.name[3:]), path) for path in surface.glob("res*") if path.name != "res1"
@@ -119,6 +125,7 @@ def _run(
     *,
     shared: Path | None = None,
     part: tuple[float, float] = (0.0, 1.0),
+    helpers: Helpers | None = None,
 ) -> RunRecord:
     return run_cars(
         configuration,
@@ -129,6 +136,7 @@ def _run(
         is_cancelled=place.is_cancelled,
         progress=place.progress,
         part=part,
+        helpers=helpers,
     )
 
 

@@ -1,0 +1,236 @@
+"""Matching of a pair's epipolar tiles, shared with helpers: through files, with equal results.
+
+Seven tenths of what CARS does once per pair is to match SIFT points, epipolar tile after epipolar
+tile, while all other workers wait. In a run that has helpers the tiles are collected first. Every
+n-th goes to a helper, as a file; the run does its own part, then takes the answers, and does itself
+what nobody has answered. Every tile is matched by CARS' own function from equal arrays, so who did
+it makes no difference.
+
+This module is run twice: inside a run of CARS (:func:`install`), and by a helper as
+``python -m …engine.matching REQUEST.npz ANSWER.npz PARENT``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+Matches = NDArray[np.float64]
+
+_ALGORITHM = "cars.applications.sparse_matching.sparse_matching_algo"
+_ARRAYS = ("left", "right", "left_mask", "right_mask")
+_POLL_S = 0.2
+#: how long helpers are waited for: so many times as long as the run's own part took, and this [s]
+_PATIENCE, _PATIENCE_S = 2.0, 60.0
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How a run shares its matching.
+
+    Attributes
+    ----------
+    folder : Path
+        Requests and answers.
+    parts : int
+        Helpers and the run itself.
+    least_px : int
+        Epipolar pixels from which on it is worth it.
+    """
+
+    folder: Path
+    parts: int
+    least_px: int
+
+    def requests(self) -> list[Path]:
+        """Files with the tiles of a helper that there are by now; whole."""
+        return sorted(self.folder.glob("request-*.npz"))
+
+
+def answer_to(request: Path) -> Path:
+    """File with the matches of ``request``; whole, or not there."""
+    return request.with_name(request.name.replace("request", "answer"))
+
+
+def failure_of(request: Path) -> Path:
+    """Empty file in the place of an answer that will not come."""
+    return answer_to(request).with_suffix(".failed")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of CARS' matching function: four arrays of shape (rows, cols), and numbers."""
+
+    arrays: dict[str, NDArray[Any]]
+    numbers: dict[str, Any]
+
+    @classmethod
+    def of(cls, *images: NDArray[Any], **others: Any) -> Call:
+        """Call as CARS makes it."""
+        given = dict(zip(_ARRAYS, images, strict=False)) | others
+        arrays = {name: np.array(given.pop(name)) for name in _ARRAYS}
+        return cls(arrays, {name: _plain(value) for name, value in given.items()})
+
+    def matches(self) -> Matches:
+        """Matches, shape (n, 4): x, y left, x, y right."""
+        found: Matches = import_module(_ALGORITHM).compute_matches(**self.arrays, **self.numbers)
+        return found
+
+
+def install(sharing: Sharing) -> None:
+    """Have CARS, in this process and one by one, share its matching."""
+    cluster: Any = import_module("cars.orchestrator.cluster.sequential_cluster").SequentialCluster
+    task: Any = import_module(
+        "cars.applications.sparse_matching.basic_sparse_matching_app"
+    ).compute_matches_wrapper
+
+    def create_task_wrapped(self: Any, func: Callable[..., Any], nout: int = 2) -> Any:
+        del self, nout
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("func") is task:
+                return _Later(lambda: func(*args, **kwargs))
+            return func(*args, **kwargs)
+
+        return call
+
+    def start_tasks(self: Any, tasks: list[Any]) -> list[Any]:
+        del self
+        done = iter(_settle([one for one in tasks if isinstance(one, _Later)], sharing))
+        return [next(done) if isinstance(one, _Later) else one for one in tasks]
+
+    cluster.create_task_wrapped = create_task_wrapped
+    cluster.start_tasks = start_tasks
+
+
+@dataclass(frozen=True)
+class _Later:
+    """A task that is run when its result is asked for."""
+
+    run: Callable[[], Any]
+
+
+def _settle(tasks: Sequence[_Later], sharing: Sharing) -> list[Any]:
+    """Results of ``tasks``: once through them for the calls, once more with what was matched."""
+    if len(tasks) < 2:
+        return [task.run() for task in tasks]
+    algorithm: Any = import_module(_ALGORITHM)
+    original = algorithm.compute_matches
+    calls: list[Call] = []
+
+    def collect(*images: NDArray[Any], **others: Any) -> Matches:
+        calls.append(Call.of(*images, **others))
+        return np.empty((0, 4))
+
+    try:
+        algorithm.compute_matches = collect
+        for task in tasks:
+            task.run()
+        algorithm.compute_matches = original
+        if len(calls) < sharing.parts or _pixels(calls) < sharing.least_px:
+            return [task.run() for task in tasks]
+        matched = iter(match_together(calls, sharing))
+        algorithm.compute_matches = lambda *_images, **_others: next(matched)
+        return [task.run() for task in tasks]
+    finally:
+        algorithm.compute_matches = original
+
+
+def match_together(calls: Sequence[Call], sharing: Sharing) -> list[Matches]:
+    """Matches of all ``calls``, in their order, with what helpers answer in time."""
+    sharing.folder.mkdir(parents=True, exist_ok=True)
+    # CARS matches at several resolutions
+    number = len(sharing.requests())
+    requests = [sharing.folder / f"request-{number + i}.npz" for i in range(sharing.parts - 1)]
+    for part, request in enumerate(requests, start=1):
+        _write(request, pack(calls[part :: sharing.parts]))
+    began_s = time.monotonic()
+    found: list[Matches | None] = [None] * len(calls)
+    found[:: sharing.parts] = [call.matches() for call in calls[:: sharing.parts]]
+    own_s = time.monotonic() - began_s
+    until_s = time.monotonic() + _PATIENCE * own_s + _PATIENCE_S
+    for part, request in enumerate(requests, start=1):
+        answer = _await_answer(request, until_s)
+        if answer is not None:
+            found[part :: sharing.parts] = answer
+    missing = sum(one is None for one in found)
+    logger.info(
+        "%d epipolar tiles matched, %d of them by helpers, %d after them (own part: %.0f s)",
+        len(calls), len(calls) - missing - len(calls[:: sharing.parts]), missing, own_s,
+    )  # fmt: skip
+    return [call.matches() if one is None else one for call, one in zip(calls, found, strict=True)]
+
+
+def pack(calls: Sequence[Call]) -> dict[str, NDArray[Any]]:
+    """Arrays of a request."""
+    arrays = {f"{name}_{i}": call.arrays[name] for i, call in enumerate(calls) for name in _ARRAYS}
+    return {**arrays, "numbers": np.array(json.dumps([call.numbers for call in calls]))}
+
+
+def unpack(path: Path) -> list[Call]:
+    """Calls of a request."""
+    with np.load(path) as request:
+        numbers = json.loads(str(request["numbers"]))
+        return [
+            Call({name: request[f"{name}_{i}"] for name in _ARRAYS}, values)
+            for i, values in enumerate(numbers)
+        ]
+
+
+def _await_answer(request: Path, until_s: float) -> list[Matches] | None:
+    """Answer of a helper; None when it has failed, or is late."""
+    path = answer_to(request)
+    while not path.exists():
+        if failure_of(request).exists() or time.monotonic() > until_s:
+            return None
+        time.sleep(_POLL_S)
+    with np.load(path) as answer:
+        return [answer[f"matches_{i}"] for i in range(len(answer.files))]
+
+
+def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    # the name appears when the file is whole
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type] # no name of ours is allow_pickle
+    partial.rename(path)
+
+
+def _pixels(calls: Sequence[Call]) -> int:
+    return sum(call.arrays["left"].size for call in calls)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON holds it; numbers keep every bit."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def main(request: Path, answer: Path, parent: int) -> int:
+    """Match the tiles of ``request``."""
+    from boresight.workflows.stereo.engine.child import die_with
+
+    die_with(parent)
+    import cars  # noqa: F401 - sets its environment; what follows comes after
+
+    found = [call.matches() for call in unpack(request)]
+    _write(answer, {f"matches_{i}": matches for i, matches in enumerate(found)})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3] or os.getppid())))
