@@ -58,7 +58,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # odc-stac and rioxarray take a second and 60 MB, which a stereo worker has no use for
+    # they bring odc-stac and rioxarray, which a stereo worker has no use for
     if name in ("open_raster", "to_xarray"):
         from boresight.access import rasters
 

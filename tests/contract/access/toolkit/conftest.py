@@ -1,0 +1,83 @@
+"""Everything real; tokens live 12 s and S3 sessions 6 s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.people import (
+    TokenFiles,
+    enter_server,
+    forget_environment,
+    geotiff,
+    image,
+    sign_in_here,
+)
+from support.signing_stack import SigningStack
+
+TOKEN_LIFE_S = 12
+SESSION_LIFE_S = 6
+KEY = "co3d-dsm/scene/dsm.tif"
+
+
+@pytest.fixture(scope="package")
+def pixels() -> np.ndarray[Any, Any]:
+    return image()
+
+
+@pytest.fixture(scope="package")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, pixels: np.ndarray[Any, Any]
+) -> Iterator[SigningStack]:
+    folder = tmp_path_factory.mktemp("toolkit")
+    made = SigningStack(
+        folder / "state",
+        token_life_s=TOKEN_LIFE_S,
+        session_life_s=SESSION_LIFE_S,
+        sweep_interval_s=1,
+    )
+    try:
+        made.start()
+        root = made.access.root()
+        root.put_object(Bucket="products", Key=KEY, Body=geotiff(folder, pixels))
+        root.put_object(Bucket="home", Key="paul/secret.tif", Body=b"of paul")
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def server(
+    stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TokenFiles]:
+    """This process is one of marie's server."""
+    files = TokenFiles(stack.idp, "marie", tmp_path / "tokens")
+    enter_server(stack.settings, "marie", files.folder, monkeypatch)
+    with files.kept_fresh(TOKEN_LIFE_S / 4):
+        yield files
+
+
+@pytest.fixture
+def laptop(
+    stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """This process is outside, and marie has signed in; gives the folder of her sign-ins."""
+    forget_environment(monkeypatch)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert sign_in_here(stack.idp, "marie") == "marie"
+    yield tmp_path / "boresight-access"
+
+
+@pytest.fixture(params=["server", "laptop"])
+def anywhere(request: pytest.FixtureRequest) -> str:
+    """In the server, and outside."""
+    request.getfixturevalue(request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def href(stack: SigningStack) -> str:
+    return f"{stack.settings.s3_url}/products/{KEY}"
