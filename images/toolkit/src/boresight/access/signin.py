@@ -279,9 +279,10 @@ def _is_at(here: Inside, origin: str) -> bool:
 
 
 def _origin(url: str) -> str:
-    text = url.strip()
-    parts = urlsplit(text)
-    return check_safe(f"{parts.scheme}://{parts.netloc}" if parts.netloc else text, "The address")
+    # whatever page of it was copied from the browser
+    checked = check_safe(url.strip().partition("?")[0].partition("#")[0], "The address")
+    parts = urlsplit(checked)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _places(origin: str) -> _Places:
