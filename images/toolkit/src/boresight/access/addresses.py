@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -298,19 +298,25 @@ def canonical_href(asset: pystac.Asset) -> str:
     return asset.canonical_href if isinstance(asset, SignedAsset) else asset.href
 
 
-def signing_assets(identity: Identity) -> Callable[[Any], None]:
-    """Modifier for ``pystac_client``: assets of items and collections become signed ones."""
+class SigningAssets:
+    """Modifier for ``pystac_client``: assets of items and collections become signed ones.
 
-    def modify(found: Any) -> None:
+    Parameters
+    ----------
+    identity : Identity
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def __call__(self, found: Any) -> None:
+        """Change ``found`` in place; dictionaries stay what the service has sent."""
         if isinstance(found, pystac.ItemCollection):
             for item in found:
-                modify(item)
+                self(item)
         elif isinstance(found, pystac.Item | pystac.Collection):
             for asset in found.assets.values():
-                _convert(asset, identity)
-        # dictionaries stay what the service has sent
-
-    return modify
+                _convert(asset, self._identity)
 
 
 def _convert(asset: pystac.Asset, identity: Identity) -> None:

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -275,7 +276,6 @@ class _Driver:
     def __init__(self, url: str) -> None:
         self._url = url
         self._rio: Any = reader_driver("rio")
-        _hide_signatures()
 
     def new_load(self, *args: Any, **options: Any) -> Any:
         return self._rio.new_load(*args, **options)
@@ -322,14 +322,13 @@ class _Reader:
         return self._read(self._place.path(), cfg, dst_geobox, more)
 
     def _read(self, path: str, cfg: Any, dst_geobox: Any, more: dict[str, Any]) -> Any:
-        # a worker loads this without having made the driver
-        _hide_signatures()
         src = dataclasses.replace(self._src, uri=path)
         return self._rio.open(src, self._ctx).read(cfg, dst_geobox, **more)
 
 
 @contextmanager
 def _gdal(path: str, *, again: bool) -> Iterator[None]:
+    _hide_signatures()
     # GDAL remembers that a file could not be opened
     forget = {"CPL_VSIL_CURL_NON_CACHED": path} if again and path.startswith("/vsis3/") else {}
     with rasterio.Env(**_GDAL, **forget):
@@ -347,10 +346,11 @@ class _Hidden(logging.Filter):
         return True
 
 
-_HIDDEN = _Hidden()
-
-
+@cache
 def _hide_signatures() -> None:
-    """Keep signatures out of what odc-loader and rasterio log about a failure."""
-    for name in ("odc.loader._rio", "rasterio._env", "rasterio._err", "rasterio._io"):
-        logging.getLogger(name).addFilter(_HIDDEN)  # once, however often
+    """Keep signatures out of what these libraries log of the paths they open."""
+    hidden = _Hidden()
+    # a filter of a logger does not hold for those below it
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("odc", "rasterio", "rioxarray"):
+            logging.getLogger(name).addFilter(hidden)
