@@ -20,7 +20,7 @@ from support.people import TokenFiles, sign_in_here
 from support.signing_stack import SigningStack
 
 from boresight import access
-from boresight.access import signin
+from boresight.access import signinfile
 from boresight.access.identity import AUDIENCES
 from boresight.access.signin import connect
 from boresight.errors import AccessError, ExpiredSessionError
@@ -235,7 +235,7 @@ def test_the_sign_in_is_its_owners_alone(laptop: Path) -> None:
 
 def test_tokens_stay_out_of_words(laptop: Path) -> None:
     content = json.loads(state_of(laptop).read_text())
-    state = signin._read(state_of(laptop))
+    state = signinfile.read(state_of(laptop))
     shown = repr(state) + str(state) + repr(connect()) + repr(vars(connect()))
     for name in ("access_token", "refresh_token"):
         assert len(content[name]) > 20

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from boresight.access import signinfile
 from boresight.access.environment import Environment
 from boresight.access.identity import Identity, Inside, inside
 from boresight.access.services import ask, check_safe, reason_of
+from boresight.access.signinfile import Endpoints, Places, SignIn
 from boresight.errors import AccessError, ExpiredSessionError
 
 #: Names an environment to those who have signed in to several.
@@ -34,53 +34,6 @@ URL_VARIABLE = "BORESIGHT_URL"
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _PROVIDER = "The identity provider"
-
-
-class _Places(BaseModel):
-    """What the environment says of itself."""
-
-    model_config = ConfigDict(frozen=True)
-
-    issuer: str
-    client_id: str
-    access_url: str
-    stac_url: str
-    s3_url: str
-    s3_region: str
-    sts_url: str
-    role_arn: str
-    buckets: tuple[str, ...]
-
-
-class _Endpoints(BaseModel):
-    """What the provider says of itself (OpenID Connect discovery)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    issuer: str
-    token_endpoint: str
-    device_authorization_endpoint: str
-    revocation_endpoint: str = ""
-
-
-class _State(BaseModel):
-    """What is kept of a sign-in."""
-
-    model_config = ConfigDict(frozen=True)
-
-    url: str
-    user: str
-    places: _Places
-    endpoints: _Endpoints
-    access_token: str
-    refresh_token: str
-    renew_at: float  # [s since 1970]
-
-    def __repr__(self) -> str:
-        """Tokens stay out of logs and tracebacks."""
-        return f"_State({self.url!r}, {self.user!r})"
-
-    __str__ = __repr__
 
 
 class SignedIn(Identity):
@@ -94,7 +47,7 @@ class SignedIn(Identity):
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        state = _read(file)
+        state = signinfile.read(file)
         self.url = state.url
         self.region = state.places.s3_region
         super().__init__(
@@ -123,17 +76,17 @@ class SignedIn(Identity):
     def _at_hand(self, audience: str, instead_of: str) -> str | None:
         if audience != "access":
             return None
-        state = _read(self._file)
+        state = signinfile.read(self._file)
         if not _is_good(state, instead_of):
-            with _turn(self._file):
+            with signinfile.turn(self._file):
                 # whoever had the turn before may have renewed it
-                state = _read(self._file)
+                state = signinfile.read(self._file)
                 if not _is_good(state, instead_of):
                     state = self._renewed(state)
-                    _write(self._file, state)
+                    signinfile.write(self._file, state)
         return state.access_token
 
-    def _renewed(self, state: _State) -> _State:
+    def _renewed(self, state: SignIn) -> SignIn:
         form = {
             "grant_type": "refresh_token",
             "refresh_token": state.refresh_token,
@@ -184,16 +137,16 @@ def sign_in(
     )
     wait_s = min(timeout_s, float(begun.get("expires_in", timeout_s)))
     tokens = _poll(places, endpoints, begun, wait_s)
-    state = _State(
+    state = SignIn(
         url=origin,
         user=_name_in(str(tokens["access_token"])),
         places=places,
         endpoints=endpoints,
         **tokens,
     )
-    file = _file_of(origin)
-    with _turn(file):
-        _write(file, state)
+    file = signinfile.file_of(origin)
+    with signinfile.turn(file):
+        signinfile.write(file, state)
     _signed_in.cache_clear()
     return state.user
 
@@ -212,8 +165,8 @@ def sign_out(url: str = "") -> None:
         When there is none.
     """
     file = _chosen(url)
-    with _turn(file):
-        state = _read(file)
+    with signinfile.turn(file):
+        state = signinfile.read(file)
         file.unlink()
     _signed_in.cache_clear()
     if state.endpoints.revocation_endpoint:
@@ -285,11 +238,11 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _places(origin: str) -> _Places:
+def _places(origin: str) -> Places:
     address = f"{origin}/services/access/environment"
     answer = ask("GET", address, service=f"The environment at {origin}")
     try:
-        places = _Places.model_validate_json(answer.content)
+        places = Places.model_validate_json(answer.content)
     except ValidationError as exc:
         raise AccessError(
             f"{address} answers {answer.status_code} and does not describe an environment.",
@@ -305,12 +258,12 @@ def _places(origin: str) -> _Places:
     return places
 
 
-def _endpoints(places: _Places) -> _Endpoints:
+def _endpoints(places: Places) -> Endpoints:
     check_safe(places.issuer, "The identity provider's address")
     address = f"{places.issuer}/.well-known/openid-configuration"
     answer = ask("GET", address, service=_PROVIDER)
     try:
-        found = _Endpoints.model_validate_json(answer.content)
+        found = Endpoints.model_validate_json(answer.content)
     except ValidationError as exc:
         raise AccessError(
             f"{address} answers {answer.status_code} and offers no device sign-in."
@@ -327,7 +280,7 @@ def _endpoints(places: _Places) -> _Endpoints:
 
 
 def _poll(
-    places: _Places, endpoints: _Endpoints, begun: dict[str, Any], wait_s: float
+    places: Places, endpoints: Endpoints, begun: dict[str, Any], wait_s: float
 ) -> dict[str, Any]:
     form = {
         "grant_type": _DEVICE_GRANT,
@@ -355,7 +308,7 @@ def _poll(
 
 
 def _tokens(answer: Any) -> dict[str, Any]:
-    """Fields of a :class:`_State` from an answer of the token endpoint."""
+    """Fields of a :class:`SignIn` from an answer of the token endpoint."""
     if not answer.ok:
         raise AccessError(
             f"The identity provider gives no token ({answer.status_code}).",
@@ -372,7 +325,7 @@ def _tokens(answer: Any) -> dict[str, Any]:
     return found
 
 
-def _is_good(state: _State, instead_of: str) -> bool:
+def _is_good(state: SignIn, instead_of: str) -> bool:
     return state.access_token != instead_of and time.time() < state.renew_at
 
 
@@ -383,28 +336,17 @@ def _name_in(token: str) -> str:
     return str(json.loads(base64.urlsafe_b64decode(padded)).get("preferred_username", ""))
 
 
-def _folder() -> Path:
-    # not the environment's own state folder: on one machine that is another program's
-    folder = Path(platformdirs.user_state_path("boresight-access"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-def _file_of(origin: str) -> Path:
-    return _folder() / f"{quote(origin, safe='')}.json"
-
-
 def _chosen(url: str) -> Path:
     wanted = url or os.environ.get(URL_VARIABLE, "")
     if wanted:
-        file = _file_of(_origin(wanted))
+        file = signinfile.file_of(_origin(wanted))
         if file.is_file():
             return file
         raise AccessError(
             f"Nobody has signed in to {_origin(wanted)} from here.",
             remedy=f'Sign in: boresight.access.sign_in("{_origin(wanted)}").',
         )
-    files = sorted(_folder().glob("*.json"))
+    files = sorted(signinfile.folder().glob("*.json"))
     if len(files) == 1:
         return files[0]
     if not files:
@@ -412,59 +354,11 @@ def _chosen(url: str) -> Path:
             "This is no server of an environment, and nobody has signed in from here.",
             remedy='Sign in: boresight.access.sign_in("https://…").',
         )
-    known = ", ".join(_read(file).url for file in files)
+    known = ", ".join(signinfile.read(file).url for file in files)
     raise AccessError(
         f"You have signed in to several environments: {known}.",
         remedy=f"Name one: open_catalog(url), or the variable {URL_VARIABLE}.",
     )
-
-
-def _read(file: Path) -> _State:
-    try:
-        with file.open(encoding="utf-8") as stream:
-            mode = os.fstat(stream.fileno()).st_mode & 0o777
-            text = stream.read()
-    except OSError as exc:
-        raise ExpiredSessionError(
-            f"The sign-in {file.name} cannot be read ({exc.strerror}).",
-            remedy="Sign in again: boresight.access.sign_in(url).",
-        ) from exc
-    if mode & 0o077:
-        raise AccessError(
-            f"The file {file} has mode {mode:04o}; tokens are their owner's alone (0600).",
-            remedy=f"Sign out everywhere, since others may have read it; then remove {file}.",
-        )
-    try:
-        return _State.model_validate_json(text)
-    except ValidationError:
-        # its message would show the content
-        raise AccessError(
-            f"The file {file} is not a sign-in.", remedy="Remove it and sign in again."
-        ) from None
-
-
-def _write(file: Path, state: _State) -> None:
-    """Replace the file; readers see the old or the new one whole."""
-    fresh = file.with_suffix(f".{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(fresh, flags, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(state.model_dump_json())
-        stream.flush()
-        # a refresh token that is lost costs a sign-in
-        os.fsync(stream.fileno())
-    fresh.replace(file)
-
-
-@contextlib.contextmanager
-def _turn(file: Path) -> Iterator[None]:
-    """One process or thread at a time."""
-    lock = os.open(file.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _on_stderr(text: str) -> None:
