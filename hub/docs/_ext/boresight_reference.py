@@ -95,15 +95,18 @@ _VARIABLES = """
 | variable | is filled in with |
 |---|---|
 | `{{buckets.catalogue}}`, `{{buckets.products}}`, `{{buckets.home}}` | name of the bucket |
-| `{{claims.preferred_username}}` | the person's name: 1 to 40 lower-case letters, digits or `._@+-` |
+| `{{claims.preferred_username}}` | the person's name: 1 to 40 of a-z, 0-9 and `._@+-` |
 | `{{claims.sub}}` | the person's stable identifier |
-| `{{collections.read}}`, `{{collections.write}}` | each collection the person's groups may read, or write |
+| `{{collections.read}}` | each collection the person's groups may read |
+| `{{collections.write}}` | each collection the person's groups may write |
 
-The last two stand in an element of a list, which is repeated for each value. A statement whose list is left empty
-is dropped whole. A name or identifier with a character that means something in a policy is refused.
+The last two stand in an element of a list, which is repeated for each value. A statement whose
+list is left empty is dropped whole. A name or identifier with a character that means something in
+a policy is refused.
 
-Each statement that allows something gets the condition `DateLessThan aws:CurrentTime`: the store itself ends the
-session. A template that is no policy, or uses another variable, stops the access service at its start.
+Each statement that allows something gets the condition `DateLessThan aws:CurrentTime`: the store
+itself ends the session. A template that is no policy, or uses another variable, stops the access
+service at its start.
 """
 
 

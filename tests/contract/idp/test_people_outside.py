@@ -28,7 +28,7 @@ from boresight_hub.errors import CredentialError
 
 @pytest.fixture(scope="module")
 def exchange(idp: Environment) -> Iterator[Environment]:
-    """The access service's own routes for tokens, behind the proxy; its other parts need a store."""
+    """The access service's routes for tokens, behind the proxy; the others need a store."""
     settings = idp.settings
     app = FastAPI()
     router = APIRouter(prefix="/services/access")

@@ -61,14 +61,12 @@ def server(
 
 
 @pytest.fixture
-def laptop(
-    stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def laptop(stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This process is outside, and marie has signed in; gives the folder of her sign-ins."""
     forget_environment(monkeypatch)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert sign_in_here(stack.idp, "marie") == "marie"
-    yield tmp_path / "boresight-access"
+    return tmp_path / "boresight-access"
 
 
 @pytest.fixture(params=["server", "laptop"])

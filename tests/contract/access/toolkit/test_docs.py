@@ -97,9 +97,7 @@ def reader(stack: SigningStack, tmp_path_factory: pytest.TempPathFactory) -> Rea
             collection="co3d-dsm",
         )
         href = access.to_href("s3://products/co3d-dsm/scene/dsm.tif")
-        item.add_asset(
-            "dsm", pystac.Asset(href, roles=["data"], media_type=pystac.MediaType.COG)
-        )
+        item.add_asset("dsm", pystac.Asset(href, roles=["data"], media_type=pystac.MediaType.COG))
         access.publish_item(item)
     made = Reader(stack, folder)
     program = Program(["sh", "-c", made.block(SIGN_IN)], made.environment)
@@ -122,9 +120,11 @@ def test_arrays(reader: Reader, pixels: Any) -> None:
 def test_qgis(reader: Reader) -> None:
     address = reader.run(QGIS).strip()
     # as its dialogue opens what is pasted
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        with rasterio.open(f"/vsicurl/{address}") as image:
-            assert image.shape == (512, 512)
+    with (
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        rasterio.open(f"/vsicurl/{address}") as image,
+    ):
+        assert image.shape == (512, 512)
 
 
 def test_gdal(reader: Reader, pixels: Any) -> None:

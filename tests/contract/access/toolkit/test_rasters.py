@@ -6,7 +6,6 @@ import logging
 import pickle
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,10 +84,8 @@ class Credentials:
 
 
 @pytest.fixture
-def credentials(
-    stack: SigningStack, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Credentials]:
-    yield Credentials(stack, monkeypatch)
+def credentials(stack: SigningStack, monkeypatch: pytest.MonkeyPatch) -> Credentials:
+    return Credentials(stack, monkeypatch)
 
 
 def gathered(array: Any, *, pause_s: float) -> Pixels:
@@ -135,9 +132,7 @@ def test_without_renewal_it_would_fail(laptop: Path, href: str, pixels: Pixels) 
             lazy[0, 256:320, 256:320].compute()
 
 
-def test_what_ends_between_opening_and_reading(
-    anywhere: str, href: str, pixels: Pixels
-) -> None:
+def test_what_ends_between_opening_and_reading(anywhere: str, href: str, pixels: Pixels) -> None:
     failures: list[str] = []
     paths: list[str] = []
 
@@ -165,9 +160,7 @@ def test_what_ends_between_opening_and_reading(
 
 def test_at_once(anywhere: str, scene: pystac.Item, pixels: Pixels) -> None:
     """Not lazy: read now."""
-    np.testing.assert_array_equal(
-        access.to_xarray([scene], "dsm", chunks=None)["dsm"][0], pixels
-    )
+    np.testing.assert_array_equal(access.to_xarray([scene], "dsm", chunks=None)["dsm"][0], pixels)
     np.testing.assert_array_equal(access.open_raster(scene.assets["dsm"], chunks=None)[0], pixels)
     masked = access.open_raster(scene.assets["dsm"], masked=True, chunks=128)
     assert masked.dtype == np.float32

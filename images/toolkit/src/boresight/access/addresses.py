@@ -1,4 +1,4 @@
-"""Signed addresses, for where there are no credentials: signed when opened, and anew before they end.
+"""Signed addresses, for where there are no credentials: made when opened, and anew in time.
 
 A search over a thousand items signs nothing. The ``href`` of an asset is signed when somebody asks
 for it, in one request with its siblings; threads that wait at the same time share a request too.
@@ -213,9 +213,7 @@ def sign_request(identity: Identity, hrefs: list[str], op: str, life_s: int | No
         raise identity.over
     if not answer.ok:
         text, remedy = reason_of(answer)
-        raise AccessError(
-            f"The signing API refuses ({answer.status_code}): {text}", remedy=remedy
-        )
+        raise AccessError(f"The signing API refuses ({answer.status_code}): {text}", remedy=remedy)
     return answer
 
 
@@ -242,7 +240,7 @@ class SignedAsset(pystac.Asset):
     """
 
     @property
-    def href(self) -> str:  # type: ignore[override] # an attribute there
+    def href(self) -> str:
         """Address that is good for a while; the canonical href where it is not one of ours."""
         canonical = self.canonical_href
         identity: Identity | None = self.__dict__.get(_OWN)

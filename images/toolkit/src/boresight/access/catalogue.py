@@ -15,7 +15,7 @@ from boresight.access.addresses import SigningAssets
 from boresight.access.identity import Bearer, Identity
 from boresight.access.services import RETRIES, TIMEOUT_S, ask, out_of_reach, reason_of
 from boresight.access.signin import connect
-from boresight.errors import AccessError, BoresightError, CatalogueError, ExpiredSessionError
+from boresight.errors import BoresightError, CatalogueError, ExpiredSessionError
 
 _SERVICE = "The catalogue"
 

@@ -193,6 +193,7 @@ class Bearer(AuthBase):
         self._root = root
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token into ``request``."""
         # never to another host, whatever a link of an item says
         if not self._is_ours(request):
             return request

@@ -140,7 +140,7 @@ def open_raster(
     lazy = raster.describe()
     if isinstance(chunks, dict):
         chunks = tuple(chunks.get(dim, -1) for dim in lazy.dims)
-    data = da.from_array(
+    data = da.from_array(  # type: ignore[no-untyped-call]
         raster,
         chunks=chunks,
         asarray=False,
@@ -203,9 +203,9 @@ def to_xarray(
     with warnings.catch_warnings():
         # of libraries below, about each other
         warnings.simplefilter("ignore", DeprecationWarning)
-        loaded: xr.Dataset = odc.stac.load(
-            plain, bands, chunks=chunks, driver=_Driver(url), **options
-        )
+        # its protocol wants the library's own classes in every signature
+        driver: Any = _Driver(url)
+        loaded: xr.Dataset = odc.stac.load(plain, bands, chunks=chunks, driver=driver, **options)
     return loaded
 
 

@@ -93,9 +93,7 @@ def check_safe(url: str, what: str) -> str:
     except ValueError:
         parts, host = urlsplit(""), ""
     is_plain = host and not parts.username and not parts.query and not parts.fragment
-    if is_plain and (
-        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-    ):
+    if is_plain and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
         return url
     raise AccessError(
         f"{what} {url[:200]!r} is not taken: tokens go to https:// addresses, and to http:// ones "
