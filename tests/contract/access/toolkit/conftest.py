@@ -1,4 +1,4 @@
-"""Everything real; tokens live 12 s and S3 sessions 6 s."""
+"""Everything real; tokens live 12 s and S3 sessions 5 s."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.people import (
 from support.signing_stack import SigningStack
 
 TOKEN_LIFE_S = 12
-SESSION_LIFE_S = 6
+SESSION_LIFE_S = 5
 KEY = "co3d-dsm/scene/dsm.tif"
 
 
@@ -60,13 +60,33 @@ def server(
         yield files
 
 
+@pytest.fixture(scope="package")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state-home")
+
+
 @pytest.fixture
-def laptop(stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This process is outside, and marie has signed in; gives the folder of her sign-ins."""
+def laptop(stack: SigningStack, state_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process is outside, and marie has signed in; gives the folder of her sign-ins.
+
+    The sign-in is that of the test before: one that ends it takes ``own_laptop``.
+    """
+    return _outside(stack, state_home, monkeypatch)
+
+
+@pytest.fixture
+def own_laptop(stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with a sign-in of the test's own."""
+    return _outside(stack, tmp_path, monkeypatch)
+
+
+def _outside(stack: SigningStack, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     forget_environment(monkeypatch)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert sign_in_here(stack.idp, "marie") == "marie"
-    return tmp_path / "boresight-access"
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    folder = home / "boresight-access"
+    if not list(folder.glob("*.json")):
+        assert sign_in_here(stack.idp, "marie") == "marie"
+    return folder
 
 
 @pytest.fixture(params=["server", "laptop"])

@@ -20,7 +20,8 @@ from support.people import TokenFiles, sign_in_here
 from support.signing_stack import SigningStack
 
 from boresight import access
-from boresight.access.addresses import SignedAsset, SigningAssets, addresses_of
+from boresight.access.addresses import addresses_of
+from boresight.access.assets import SignedAsset, SigningAssets
 from boresight.access.signin import connect
 from boresight.errors import AccessError, ForeignHrefError
 from boresight_hub import oidc
@@ -156,12 +157,12 @@ def test_what_is_written_down_is_canonical(stack: SigningStack, laptop: Path, hr
 
 
 def test_an_address_is_signed_anew_before_it_ends(laptop: Path, audit: Audit) -> None:
-    """Over four sessions of 6 s; no use of the asset meets an address that is over."""
+    """Over four sessions of 5 s; no use of the asset meets an address that is over."""
     catalog = access.open_catalog()
     asset = next(iter(catalog.search(ids=["many-0003"]).items())).assets["dsm"]
     first = asset.href
     seen = set()
-    end = time.monotonic() + 25
+    end = time.monotonic() + 20
     uses = 0
     while time.monotonic() < end:
         address = asset.href

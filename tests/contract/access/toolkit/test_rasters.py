@@ -26,7 +26,7 @@ from boresight.access.rasters import Place, without_signature
 from boresight.errors import AccessError, ForeignHrefError
 
 LIVES = 4
-SESSION_LIFE_S = 6
+SESSION_LIFE_S = 5
 
 Pixels = np.ndarray[Any, np.dtype[np.uint16]]
 

@@ -220,10 +220,10 @@ def state_of(folder: Path) -> Path:
     return file
 
 
-def test_the_sign_in_is_its_owners_alone(laptop: Path) -> None:
-    file = state_of(laptop)
+def test_the_sign_in_is_its_owners_alone(own_laptop: Path) -> None:
+    file = state_of(own_laptop)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(laptop.stat().st_mode) == 0o700
+    assert stat.S_IMODE(own_laptop.stat().st_mode) == 0o700
     assert access.token("access")
     file.chmod(0o644)
     with pytest.raises(AccessError, match=r"mode 0644.*0600"):
@@ -277,8 +277,8 @@ def test_a_refused_token_is_replaced_at_once(laptop: Path) -> None:
     assert identity.token("access", instead_of=first) != first
 
 
-def test_sign_out_ends_it_at_the_provider_too(stack: SigningStack, laptop: Path) -> None:
-    kept = json.loads(state_of(laptop).read_text())
+def test_sign_out_ends_it_at_the_provider_too(stack: SigningStack, own_laptop: Path) -> None:
+    kept = json.loads(state_of(own_laptop).read_text())
     form = {
         "grant_type": "refresh_token",
         "refresh_token": kept["refresh_token"],
@@ -287,9 +287,9 @@ def test_sign_out_ends_it_at_the_provider_too(stack: SigningStack, laptop: Path)
     fresh = stack.idp.token(form, client=None)
     assert fresh.status_code == 200, fresh.text
     content = kept | {"refresh_token": fresh.json()["refresh_token"]}
-    state_of(laptop).write_text(json.dumps(content))
+    state_of(own_laptop).write_text(json.dumps(content))
     access.sign_out()
-    assert list(laptop.glob("*.json")) == []
+    assert list(own_laptop.glob("*.json")) == []
     assert (
         stack.idp.token(form | {"refresh_token": content["refresh_token"]}, client=None).json()[
             "error"
@@ -300,10 +300,10 @@ def test_sign_out_ends_it_at_the_provider_too(stack: SigningStack, laptop: Path)
         access.token("access")
 
 
-def test_a_session_that_is_over_says_so(stack: SigningStack, laptop: Path) -> None:
+def test_a_session_that_is_over_says_so(stack: SigningStack, own_laptop: Path) -> None:
     catalog = access.open_catalog()
     assert list(catalog.get_collections())
-    content = json.loads(state_of(laptop).read_text())
+    content = json.loads(state_of(own_laptop).read_text())
     revoked = httpx.post(
         stack.idp.endpoint("revoke"),
         data={"token": content["refresh_token"], "client_id": "boresight-cli"},
@@ -350,11 +350,11 @@ def test_addresses_nothing_is_sent_to(
 
 
 def test_several_environments_are_told_apart(
-    stack: SigningStack, laptop: Path, monkeypatch: pytest.MonkeyPatch
+    stack: SigningStack, own_laptop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = stack.settings.public_url
-    other = json.loads(state_of(laptop).read_text()) | {"url": "https://other.example"}
-    file = laptop / "https%3A%2F%2Fother.example.json"
+    other = json.loads(state_of(own_laptop).read_text()) | {"url": "https://other.example"}
+    file = own_laptop / "https%3A%2F%2Fother.example.json"
     file.touch(0o600)
     file.write_text(json.dumps(other))
     with pytest.raises(AccessError, match=r"several environments: .*other.example"):

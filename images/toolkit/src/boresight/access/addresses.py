@@ -1,8 +1,7 @@
 """Signed addresses, for where there are no credentials: made when opened, and anew in time.
 
-A search over a thousand items signs nothing. The ``href`` of an asset is signed when somebody asks
-for it, in one request with its siblings; threads that wait at the same time share a request too.
-An address is used until little of its life is left, and then signed anew at its next use.
+An address is used until little of its life is left, and then signed anew at its next use. Threads
+that wait at the same time share a request.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-import pystac
 from requests import Response
 
 from boresight.access.hrefs import is_ours
@@ -36,7 +34,6 @@ _MAX_HREFS = 64
 _MAX_KEPT = 20_000
 # the answer's times are in whole seconds
 _ROUNDING_S = 1.0
-_OWN = "_boresight_identity"
 
 logger = logging.getLogger(__name__)
 
@@ -231,95 +228,6 @@ def check_ours(href: str, identity: Identity) -> None:
             f"{identity.environment.s3_url}/ and one of our buckets.",
             remedy="Only hrefs of the catalogue are signed.",
         )
-
-
-class SignedAsset(pystac.Asset):
-    """An asset whose ``href`` is signed when it is asked for.
-
-    What is written down, by ``to_dict`` or ``repr``, is the canonical href.
-    """
-
-    @property
-    def href(self) -> str:
-        """Address that is good for a while; the canonical href where it is not one of ours."""
-        canonical = self.canonical_href
-        identity: Identity | None = self.__dict__.get(_OWN)
-        if identity is None or not is_ours(canonical, identity.environment):
-            return canonical
-        return addresses_of(identity).address(canonical, self._siblings(identity))
-
-    @href.setter
-    def href(self, href: str) -> None:
-        self.__dict__["href"] = href
-
-    @property
-    def canonical_href(self) -> str:
-        """The href as the catalogue holds it."""
-        return str(self.__dict__["href"])
-
-    @property
-    def url(self) -> str:
-        """Environment it was found in."""
-        return str(getattr(self.__dict__.get(_OWN), "url", ""))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Asset as the catalogue holds it."""
-        return self._plain().to_dict()
-
-    def clone(self) -> pystac.Asset:
-        """Another one of its kind."""
-        clone = self._plain().clone()
-        _convert(clone, self.__dict__[_OWN])
-        return clone
-
-    def __repr__(self) -> str:
-        return f"<SignedAsset href={self.canonical_href}>"
-
-    def _plain(self) -> pystac.Asset:
-        return pystac.Asset(
-            self.canonical_href,
-            self.title,
-            self.description,
-            self.media_type,
-            self.roles,
-            self.extra_fields,
-        )
-
-    def _siblings(self, identity: Identity) -> list[str]:
-        assets = self.owner.assets.values() if self.owner is not None else ()
-        hrefs = [canonical_href(asset) for asset in assets if asset is not self]
-        return [href for href in hrefs if is_ours(href, identity.environment)]
-
-
-def canonical_href(asset: pystac.Asset) -> str:
-    """Href of ``asset`` as the catalogue holds it."""
-    return asset.canonical_href if isinstance(asset, SignedAsset) else asset.href
-
-
-class SigningAssets:
-    """Modifier for ``pystac_client``: assets of items and collections become signed ones.
-
-    Parameters
-    ----------
-    identity : Identity
-    """
-
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
-
-    def __call__(self, found: Any) -> None:
-        """Change ``found`` in place; dictionaries stay what the service has sent."""
-        if isinstance(found, pystac.ItemCollection):
-            for item in found:
-                self(item)
-        elif isinstance(found, pystac.Item | pystac.Collection):
-            for asset in found.assets.values():
-                _convert(asset, self._identity)
-
-
-def _convert(asset: pystac.Asset, identity: Identity) -> None:
-    asset.__class__ = SignedAsset
-    asset.__dict__[_OWN] = identity
 
 
 def _life_s(answer: Response) -> float:

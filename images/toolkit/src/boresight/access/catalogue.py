@@ -11,7 +11,7 @@ from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
-from boresight.access.addresses import SigningAssets
+from boresight.access.assets import SigningAssets, SigningClient
 from boresight.access.identity import Bearer, Identity
 from boresight.access.services import RETRIES, TIMEOUT_S, ask, out_of_reach, reason_of
 from boresight.access.signin import connect
@@ -67,8 +67,9 @@ def open_catalog(url: str = "") -> Client:
     root = identity.environment.stac_url
     io = _TellingIO(timeout=TIMEOUT_S[1], max_retries=RETRIES)
     io.session.auth = _auth(identity)
-    modifier = None if identity.is_inside else SigningAssets(identity)
-    return Client.open(root, stac_io=io, modifier=modifier)
+    if identity.is_inside:
+        return Client.open(root, stac_io=io)
+    return SigningClient.open(root, stac_io=io, modifier=SigningAssets(identity))
 
 
 def get_item(collection: str, item_id: str) -> pystac.Item:

@@ -28,7 +28,8 @@ from dask import array as da
 from odc.loader import reader_driver
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from boresight.access.addresses import SignedAsset, addresses_of, canonical_href, check_ours
+from boresight.access.addresses import addresses_of, check_ours
+from boresight.access.assets import SignedAsset, canonical_href
 from boresight.access.hrefs import is_ours, to_vsis3
 from boresight.access.signin import connect
 from boresight.errors import AccessError
