@@ -13,12 +13,12 @@ from typing import Any
 import pystac
 import pytest
 import rasterio
-from support.people import TokenFiles, enter_server
+from support.people import TokenFiles, enter_server, geotiff, image
 from support.signing_stack import Program, SigningStack
 
 from boresight import access
 
-PAGE = Path(__file__).parents[4] / "hub" / "docs" / "how-to" / "laptop.md"
+PAGE = Path(__file__).parents[3] / "hub" / "docs" / "how-to" / "laptop.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [(kind, content) for kind, content in _BLOCK.findall(PAGE.read_text())]
 
@@ -77,9 +77,17 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(stack: SigningStack, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def pixels() -> Any:
+    return image()
+
+
+@pytest.fixture(scope="module")
+def reader(outside: SigningStack, pixels: Any, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     """After the page's first block; there is an item called scene."""
+    stack = outside
     folder = tmp_path_factory.mktemp("reader")
+    content = geotiff(folder, pixels)
+    stack.access.root().put_object(Bucket="products", Key="co3d-dsm/scene/dsm.tif", Body=content)
     with pytest.MonkeyPatch.context() as patch:
         files = TokenFiles(stack.idp, "marie", folder / "tokens")
         enter_server(stack.settings, "marie", files.folder, patch)
@@ -122,9 +130,9 @@ def test_qgis(reader: Reader) -> None:
     # as its dialogue opens what is pasted
     with (
         rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-        rasterio.open(f"/vsicurl/{address}") as image,
+        rasterio.open(f"/vsicurl/{address}") as opened,
     ):
-        assert image.shape == (512, 512)
+        assert opened.shape == (512, 512)
 
 
 def test_gdal(reader: Reader, pixels: Any) -> None:

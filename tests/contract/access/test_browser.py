@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("answer", ["Connect", "Refuse"])
 def test_by_a_browser(
-    stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+    outside: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     pytest.importorskip("playwright")
     from support.browser import chromium, visit
@@ -39,7 +39,7 @@ def test_by_a_browser(
 
     def sign_in() -> None:
         try:
-            ended.append(access.sign_in(stack.settings.public_url, tell=tell, timeout_s=60))
+            ended.append(access.sign_in(outside.settings.public_url, tell=tell, timeout_s=60))
         except AccessError as exc:
             ended.append(exc)
 
@@ -47,15 +47,17 @@ def test_by_a_browser(
     waiting.start()
     assert shown.wait(30)
     link, code = said[0].split()[1], said[0].split()[-1].rstrip(".")
-    with chromium() as browser, visit(browser, stack.settings, tmp_path, "device") as visitor:
+    with chromium() as browser, visit(browser, outside.settings, tmp_path, "device") as visitor:
         visitor.go(link)
         page = visitor.page
         assert page.locator("input[name=user_code]").input_value() == code
         page.get_by_role("button", name="Continue").click()
-        page.locator("input[name=username]").wait_for()
-        visitor.fill_form("marie", stack.hub.password("marie"))
         page.get_by_role("button", name=answer).click()
-        page.get_by_role("heading").wait_for()
+        if answer == "Connect":
+            visitor.fill_form("marie", outside.hub.password("marie"))
+            page.get_by_role("heading", name="Connected").wait_for()
+        else:
+            page.get_by_text("Refused").wait_for()
         assert visitor.outside() == []
     waiting.join(60)
     if answer == "Connect":
