@@ -122,7 +122,8 @@ class AccessStack:
         folder.mkdir(parents=True, exist_ok=True)
         assert self.origin
         write_private(folder / "s3.jwt", token or self.origin.token(username))
-        write_private(folder / "stac.jwt", self.origin.token(username, "stac"))
+        for audience in ("stac", "access"):
+            write_private(folder / f"{audience}.jwt", self.origin.token(username, audience))
         ours = {
             name: value
             for name, value in os.environ.items()

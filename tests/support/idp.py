@@ -19,7 +19,7 @@ from boresight_hub.embedded import keycloak, nodejs, people, provider
 from boresight_hub.settings import HubSettings, OidcSettings
 from support.machine import link_node_packages
 from support.ports import free_base_port
-from support.signin import Browser, Pkce, answer_of
+from support.signin import Browser, Pkce, answer_of, form_of
 
 START_TIMEOUT_S = {"oidc-provider": 20.0, "keycloak": 180.0}
 
@@ -30,6 +30,7 @@ class Environment:
 
     settings: HubSettings
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    proxy_token: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property
     def kind(self) -> str:
@@ -54,7 +55,7 @@ class Environment:
                     *("--api-ip", settings.host, "--api-port", str(settings.port_of("proxy_api"))),
                     *("--default-target", settings.url_of("idp")),
                 ],
-                {"CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(16)},
+                {"CONFIGPROXY_AUTH_TOKEN": self.proxy_token},
             )
         if self.kind == "keycloak":
             hidden = {
@@ -157,6 +158,29 @@ class Environment:
             return ok(self.redeem(self.code(browser, pkce, username), pkce.verifier))
         with self.browser() as own:
             return ok(self.redeem(self.code(own, pkce, username), pkce.verifier))
+
+    def route(self, path: str, target: str) -> None:
+        """Have the proxy pass on what lies below ``path``."""
+        httpx.post(
+            f"{self.settings.url_of('proxy_api')}/api/routes/{path}",
+            json={"target": target},
+            headers={"authorization": f"token {self.proxy_token}"},
+            timeout=10,
+            trust_env=False,
+        ).raise_for_status()
+
+    def accept_device(self, link: str, username: str) -> None:
+        """Sign a device in, in a browser, as somebody does who opens the link it shows."""
+        with self.browser() as browser:
+            page = browser.get(link)
+            for _ in range(4):  # the providers ask for code, sign-in and consent in different order
+                found = form_of(page)
+                values = self.credentials(username) if "password" in found.fields else {}
+                yes = next((name for name in ("confirm", "accept") if name in found.buttons), None)
+                page = browser.submit(page, values, button=yes)
+                if "<form" not in page.text:
+                    return
+        raise AssertionError(f"the sign-in of the device does not end: {page.text[:2000]}")
 
     def verify(self, token: str, audience: str) -> oidc.Claims:
         return asyncio.run(oidc.TokenVerifier(self.settings, audience).verify(token))

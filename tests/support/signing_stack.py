@@ -18,7 +18,6 @@ from boresight_hub import oidc
 from support.access_stack import AccessStack
 from support.hub_stack import HubStack, remove_state
 from support.idp import Environment
-from support.signin import form_of
 
 _LINK = re.compile(r"(http\S+/device\?user_code=\S+)")
 
@@ -72,16 +71,7 @@ class SigningStack:
 
     def accept_device(self, link: str, username: str) -> None:
         """Sign a device in, in a browser, as somebody does who opens the link it shows."""
-        with self.idp.browser() as browser:
-            page = browser.get(link)
-            for _ in range(4):
-                found = form_of(page)
-                values = self.idp.credentials(username) if "password" in found.fields else {}
-                yes = next((name for name in ("confirm", "accept") if name in found.buttons), None)
-                page = browser.submit(page, values, button=yes)
-                if "<form" not in page.text:
-                    return
-        raise AssertionError(f"the sign-in of the device does not end: {page.text[:2000]}")
+        self.idp.accept_device(link, username)
 
 
 class Program:

@@ -1,7 +1,8 @@
-"""Write the reference pages that come from code: settings and the command."""
+"""Write the reference pages that come from code: settings, the command, the policy template."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,14 @@ import typer.main
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 
+from boresight_hub.access.policy import (
+    DEFAULT_TEMPLATE,
+    CollectionAccess,
+    PolicyTemplate,
+    grants_of,
+)
 from boresight_hub.cli import app as boresight_app
-from boresight_hub.settings import PORT_OFFSETS, HubSettings
+from boresight_hub.settings import PORT_OFFSETS, HubSettings, S3Settings
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -26,6 +33,7 @@ def write_pages(app: Sphinx) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.md").write_text(settings_page())
     (folder / "command.md").write_text(command_page())
+    (folder / "policies.md").write_text(policy_page())
 
 
 def settings_page() -> str:
@@ -81,3 +89,70 @@ def _describe(
             child = command.commands[child_name]
             if not child.hidden:
                 _describe(child, f"{name} {child_name}", context, lines)
+
+
+_VARIABLES = """
+| variable | is filled in with |
+|---|---|
+| `{{buckets.catalogue}}`, `{{buckets.products}}`, `{{buckets.home}}` | name of the bucket |
+| `{{claims.preferred_username}}` | the person's name: 1 to 40 of a-z, 0-9 and `._@+-` |
+| `{{claims.sub}}` | the person's stable identifier |
+| `{{collections.read}}` | each collection the person's groups may read |
+| `{{collections.write}}` | each collection the person's groups may write |
+
+The last two stand in an element of a list, which is repeated for each value. A statement whose
+list is left empty is dropped whole. A name or identifier with a character that means something in
+a policy is refused.
+
+Each statement that allows something gets the condition `DateLessThan aws:CurrentTime`: the store
+itself ends the session. A template that is no policy, or uses another variable, stops the access
+service at its start.
+"""
+
+
+def policy_page() -> str:
+    """Policy template: what it says, its variables, and what one person gets by it."""
+    text = DEFAULT_TEMPLATE.read_text(encoding="utf-8")
+    template = PolicyTemplate(text)  # a template that is refused stops the build
+    lines = ["# Policy template", ""]
+    lines += [
+        "What a session may do at the store is rendered from `boresight_hub/access/template.json`",
+        "with the claims of the person's token. Read and write groups are a property of the",
+        "collection.",
+        "",
+        "| statement | actions | resources | condition |",
+        "|---|---|---|---|",
+    ]
+    for statement in json.loads(text)["Statement"]:
+        condition = json.dumps(statement["Condition"]) if "Condition" in statement else ""
+        cells = [
+            f"{statement['Sid']} ({statement['Effect']})",
+            "<br>".join(f"`{action}`" for action in statement["Action"]),
+            "<br>".join(f"`{resource}`" for resource in statement["Resource"]),
+            f"`{condition}`" if condition else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "## Variables", _VARIABLES]
+    grants = grants_of(
+        username="marie",
+        subject="b5c3",
+        groups=["co3d-calibration"],
+        collections={
+            "co3d-l1": CollectionAccess(frozenset({"co3d-calibration"}), frozenset()),
+            "co3d-dsm": CollectionAccess(
+                frozenset({"co3d-calibration"}), frozenset({"co3d-calibration"})
+            ),
+        },
+        admin_group="boresight-admins",
+    )
+    rendered = json.loads(template.render(grants, S3Settings(), None))
+    lines += [
+        "## For one person",
+        "",
+        "`marie` of `co3d-calibration`, who may read `co3d-l1` and write `co3d-dsm`:",
+        "",
+        "```json",
+        json.dumps(rendered, indent=2),
+        "```",
+    ]
+    return "\n".join(lines) + "\n"

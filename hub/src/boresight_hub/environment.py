@@ -27,6 +27,7 @@ from boresight_hub.settings import HubSettings
 
 S3_TOKEN_FILE = "s3.jwt"  # noqa: S105 - the name of a file
 STAC_TOKEN_FILE = "stac.jwt"  # noqa: S105 - the name of a file
+ACCESS_TOKEN_FILE = "access.jwt"  # noqa: S105 - the name of a file
 
 
 def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -> dict[str, str]:
@@ -71,6 +72,9 @@ def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -
         "BORESIGHT_USER": username,
         "BORESIGHT_STAC_URL": settings.stac_url,
         "BORESIGHT_STAC_TOKEN_FILE": str(token_dir / STAC_TOKEN_FILE),
+        # traded there for tokens of other audiences
+        "BORESIGHT_ACCESS_URL": f"{settings.public_url}/services/access",
+        "BORESIGHT_ACCESS_TOKEN_FILE": str(token_dir / ACCESS_TOKEN_FILE),
         "BORESIGHT_S3_URL": settings.s3_url,
         "BORESIGHT_BUCKETS": ",".join(
             (settings.s3.catalogue_bucket, settings.s3.products_bucket, settings.s3.home_bucket)

@@ -22,7 +22,7 @@ def test_gateway_gets_token_files(stack: HubStack, gateway: str) -> None:
     assert answer.status_code == 201
     folder = stack.settings.state_dir / "run" / "tokens" / "marie" / "worker-1"
     assert answer.json() == {"directory": str(folder)}
-    assert sorted(p.name for p in folder.iterdir()) == ["s3.jwt", "stac.jwt"]
+    assert sorted(p.name for p in folder.iterdir()) == ["access.jwt", "s3.jwt", "stac.jwt"]
     assert stack.hub_api("POST", API, token=gateway, json=BODY).status_code == 201, "idempotent"
     assert stack.hub_api("DELETE", API, token=gateway, json=BODY).status_code == 204
     assert not folder.exists()

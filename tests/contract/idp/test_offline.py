@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 from support.idp import Environment, ok, refused
-from support.signin import form_of
 
 from boresight_hub import oidc
 from boresight_hub.embedded import people
@@ -106,15 +105,7 @@ def device_sign_in(idp: Environment, client: str, scope: str, username: str) -> 
     """Tokens of a device that asks as ``client``."""
     form = {"client_id": client, "scope": scope}
     started = ok(httpx.post(idp.endpoint("auth/device"), data=form, timeout=30, trust_env=False))
-    with idp.browser() as browser:
-        page = browser.get(started["verification_uri_complete"])
-        for _ in range(4):  # the providers ask for code, sign-in and consent in different order
-            found = form_of(page)
-            values = idp.credentials(username) if "password" in found.fields else {}
-            yes = next((name for name in ("confirm", "accept") if name in found.buttons), None)
-            page = browser.submit(page, values, button=yes)
-            if "<form" not in page.text:
-                break
+    idp.accept_device(started["verification_uri_complete"], username)
     time.sleep(started["interval"])
     grant = "urn:ietf:params:oauth:grant-type:device_code"
     return ok(

@@ -23,6 +23,8 @@ def test_addresses_and_file_names_but_no_secret(tmp_path: Path) -> None:
     assert env["AWS_HTTPS"] == "NO"
     assert env["BORESIGHT_BUCKETS"] == "catalogue,products,home"
     assert env["BORESIGHT_STAC_TOKEN_FILE"] == str(token_dir / "stac.jwt")
+    assert env["BORESIGHT_ACCESS_TOKEN_FILE"] == str(token_dir / "access.jwt")
+    assert env["BORESIGHT_ACCESS_URL"] == "http://127.0.0.1:8100/services/access"
     assert "content-of-the-token" not in "".join(env.values())
     # SDKs would prefer it, and two of the four cannot use it here; see the module
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in env

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 
 from boresight_hub.access import query, refusals
 from boresight_hub.access.broker import Broker, VersitygwBroker
+from boresight_hub.access.exchange import TokenExchange
 from boresight_hub.access.query import WebIdentityRequest
 from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.sessions import Session
@@ -47,6 +48,7 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
     """
     service = _Service(settings, broker or VersitygwBroker.from_settings(settings))
     signing = SigningService(settings, service.broker)
+    exchange = TokenExchange(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +60,7 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
             with suppress(asyncio.CancelledError):
                 await task
             await signing.close()
+            await exchange.close()
             await service.broker.close()
 
     # every error leaves in the words of AWS or as a problem, so none of FastAPI's own pages is
@@ -80,6 +83,7 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
             include_in_schema=path == "/sts",
             operation_id=f"sts{'_' if path.endswith('/') else ''}",
         )
+    exchange.install(router)
     signing.install(app, router, prefix=PREFIX)
     return app
 

@@ -1,4 +1,4 @@
-"""Folders in which token files are kept: ``<root>/<user>/<holder>/{s3,stac}.jwt``.
+"""Folders in which token files are kept: ``<root>/<user>/<holder>/{s3,stac,access}.jwt``.
 
 The folders are the registry: what exists is kept fresh, also after a restart of the hub. Names
 become parts of paths only through :func:`folder_name` and :func:`check_holder`.
@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from boresight_hub.environment import S3_TOKEN_FILE, STAC_TOKEN_FILE
+from boresight_hub.environment import ACCESS_TOKEN_FILE, S3_TOKEN_FILE, STAC_TOKEN_FILE
 from boresight_hub.errors import SettingsError
 
-TOKEN_FILES = (S3_TOKEN_FILE, STAC_TOKEN_FILE)
+TOKEN_FILES = (S3_TOKEN_FILE, STAC_TOKEN_FILE, ACCESS_TOKEN_FILE)
 
 _HOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # file systems end at 255 bytes a name

@@ -20,7 +20,7 @@ import jwt
 
 from boresight_hub.config.holders import TOKEN_FILES, Holders
 from boresight_hub.config.sessions import Sessions, SessionUser
-from boresight_hub.environment import S3_TOKEN_FILE, STAC_TOKEN_FILE
+from boresight_hub.environment import ACCESS_TOKEN_FILE, S3_TOKEN_FILE, STAC_TOKEN_FILE
 from boresight_hub.errors import CredentialError, SignInError
 from boresight_hub.settings import HubSettings
 
@@ -61,6 +61,7 @@ class TokenKeeper:
         self._audiences = {
             S3_TOKEN_FILE: settings.access.audience,
             STAC_TOKEN_FILE: settings.stac.audience,
+            ACCESS_TOKEN_FILE: settings.access.signing.audience,
         }
         self._refused: set[str] = set()
         self._outage = False

@@ -18,7 +18,7 @@ from dask_gateway_server.utils import AccessLogger, run_main
 from traitlets.config import Config
 
 from boresight_hub.gateway import reports
-from boresight_hub.gateway.auth import HubAuthenticator, TokenCache
+from boresight_hub.gateway.auth import HubAuthenticator, ProviderTokens, TokenCache
 from boresight_hub.gateway.backend import ClusterBackend
 from boresight_hub.gateway.dashboard import PREFIX, Dashboards
 from boresight_hub.gateway.hubapi import HubApi
@@ -111,7 +111,7 @@ class GatewayApp(DaskGateway):  # type: ignore[misc]  # the server has no types
         self.app["gateway"] = self
         self.app["settings"] = self.settings
         self.app["hub"] = self.hub
-        self.app["tokens"] = TokenCache(self.hub)
+        self.app["tokens"] = TokenCache(self.hub, ProviderTokens(self.settings))
         self.app["backend"] = self.backend
         self.app["authenticator"] = self.authenticator
         self.app["log"] = self.log

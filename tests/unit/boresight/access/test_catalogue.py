@@ -10,8 +10,9 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from boresight.access.catalogue import _TokenFile, open_catalog
+from boresight.access.catalogue import open_catalog
 from boresight.access.environment import Environment
+from boresight.access.identity import Bearer, Inside
 from boresight.errors import AccessError, ExpiredSessionError
 
 STAC = "http://127.0.0.1:8000/services/stac"
@@ -46,7 +47,7 @@ class Service(BaseAdapter):
 def ask(service: Service, token_file: Path, url: str = f"{STAC}/search") -> int:
     environment = Environment("http://127.0.0.1:8001", ("home",), STAC, token_file, "marie")
     with requests.Session() as session:
-        session.auth = _TokenFile(environment)
+        session.auth = Bearer(Inside(environment), "stac", STAC)
         session.mount("http://", service)
         return session.get(url, timeout=5).status_code
 

@@ -34,7 +34,7 @@ class Bench:
         return self.keeper.holders.path("marie", holder) / name
 
     def age(self, holder: str, age_s: float) -> None:
-        for name in ("s3", "stac"):
+        for name in ("s3", "stac", "access"):
             self.keeper.holders.write("marie", holder, f"{name}.jwt", make_token(name, age_s=age_s))
 
 
@@ -46,7 +46,7 @@ def bench(tmp_path: Path) -> Bench:
 async def test_add_writes_one_token_an_audience(bench: Bench) -> None:
     folder = await bench.keeper.add("marie", "worker-1")
     assert folder == bench.settings.state_dir / "run" / "tokens" / "marie" / "worker-1"
-    for audience in ("s3", "stac"):
+    for audience in ("s3", "stac", "access"):
         assert claims_of((folder / f"{audience}.jwt").read_text())["aud"] == audience
 
 
@@ -76,7 +76,7 @@ async def test_one_exchange_serves_all_holders_of_a_person(bench: Bench) -> None
         bench.age(f"worker-{number}", 60)
     bench.provider.exchanges.clear()
     await bench.keeper.check()
-    assert sorted(bench.provider.exchanges) == ["s3", "stac"]
+    assert sorted(bench.provider.exchanges) == ["access", "s3", "stac"]
 
 
 async def test_broken_file_is_replaced(bench: Bench) -> None:

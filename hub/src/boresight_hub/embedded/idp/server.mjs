@@ -58,7 +58,8 @@ async function start() {
     keys,
     exchangeAudiences: {
       [hubClientId]: ['s3', 'stac', 'access', 'dask'],
-      [accessClientId]: ['s3', 'stac'],
+      // for people's own programs, which have no secret to ask with
+      [accessClientId]: ['hub', 's3', 'stac', 'dask'],
     },
     // grants behind API keys: they are good for the access service itself
     offlineAudiences: { [accessClientId]: ['access'] },

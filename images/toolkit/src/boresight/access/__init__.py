@@ -1,12 +1,15 @@
 """Catalogue and credentials: what lies on our private buckets, with no key in anybody's code.
 
 boto3, s3fs, obstore and GDAL renew their credentials by themselves from the token file that the
-standard variables name. This package adds the catalogue, and the way from an item's href to an
-object.
+standard variables name. This package adds the catalogue, the way from an item's href to an object
+or an array, and, for a laptop outside, the sign-in.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from boresight.access.addresses import sign
 from boresight.access.catalogue import get_item, open_catalog, publish_item
 from boresight.access.environment import Environment
 from boresight.access.hrefs import to_href, to_s3_uri, to_vsis3
@@ -22,6 +25,10 @@ from boresight.access.objects import (
     upload,
     write_bytes,
 )
+from boresight.access.signin import sign_in, sign_out, token
+
+if TYPE_CHECKING:
+    from boresight.access.rasters import open_raster, to_xarray
 
 __all__ = [
     "Environment",
@@ -33,12 +40,27 @@ __all__ = [
     "list_keys",
     "object_info",
     "open_catalog",
+    "open_raster",
     "publish_item",
     "read_bytes",
+    "sign",
+    "sign_in",
+    "sign_out",
     "storage_options",
     "to_href",
     "to_s3_uri",
     "to_vsis3",
+    "to_xarray",
+    "token",
     "upload",
     "write_bytes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # they bring odc-stac and rioxarray, which a stereo worker has no use for
+    if name in ("open_raster", "to_xarray"):
+        from boresight.access import rasters
+
+        return getattr(rasters, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The catalogue, in the name of whoever's server or worker this is."""
+"""The catalogue, in the name of whoever's server, worker or laptop this is."""
 
 from __future__ import annotations
 
@@ -10,68 +10,14 @@ import requests
 from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3 import Retry
 
-from boresight.access.environment import Environment
-from boresight.errors import AccessError, BoresightError, CatalogueError, ExpiredSessionError
+from boresight.access.assets import SigningAssets, SigningClient
+from boresight.access.identity import Bearer, Identity
+from boresight.access.services import RETRIES, TIMEOUT_S, ask, out_of_reach, reason_of
+from boresight.access.signin import connect
+from boresight.errors import BoresightError, CatalogueError, ExpiredSessionError
 
-_TIMEOUT_S = (5.0, 60.0)
-# a service that restarts is waited for; a write is repeated too, since an item replaces itself
-_RETRIES = Retry(
-    total=6,
-    backoff_factor=0.5,
-    backoff_max=10,
-    status_forcelist=(429, 502, 503, 504),
-    allowed_methods=None,
-    raise_on_status=False,
-)
-
-
-class _TokenFile(AuthBase):
-    """Bearer token, read anew for each request: the file is renewed in place."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        # never to another host, whatever a link of an item says
-        if not self._is_ours(request):
-            return request
-        request.headers["Authorization"] = f"Bearer {self._token()}"
-        request.register_hook("response", self._with_the_next_token)
-        return request
-
-    def _with_the_next_token(self, answer: requests.Response, **options: Any) -> requests.Response:
-        """Ask again when the token aged while a service that restarts was waited for."""
-        # the request may have been redirected since
-        if answer.status_code != 401 or not self._is_ours(answer.request):
-            return answer
-        header = f"Bearer {self._token()}"
-        if answer.request.headers.get("Authorization") == header:
-            return answer
-        answer.close()
-        again = answer.request.copy()
-        again.headers["Authorization"] = header
-        repeated: requests.Response = answer.connection.send(again, **options)
-        repeated.history.append(answer)
-        return repeated
-
-    def _is_ours(self, request: requests.PreparedRequest) -> bool:
-        return f"{request.url}/".startswith(
-            (f"{self._environment.stac_url}/", f"{self._environment.stac_url}?")
-        )
-
-    def _token(self) -> str:
-        path = self._environment.stac_token_file
-        try:
-            return path.read_text().strip()
-        except OSError as exc:
-            raise ExpiredSessionError(
-                f"The token file {path.name} cannot be read ({exc.strerror}): the session is over.",
-                remedy="Sign in again; then start a new server.",
-            ) from exc
+_SERVICE = "The catalogue"
 
 
 class _TellingIO(StacApiIO):
@@ -91,8 +37,14 @@ class _TellingIO(StacApiIO):
             raise told from exc
 
 
-def open_catalog() -> Client:
+def open_catalog(url: str = "") -> Client:
     """Open the catalogue.
+
+    Parameters
+    ----------
+    url : str
+        Address of an environment that :func:`~boresight.access.sign_in` was called for. Inside a
+        server or a worker, and after a single sign-in, it is not needed.
 
     Returns
     -------
@@ -100,17 +52,24 @@ def open_catalog() -> Client:
         Shows the collections your groups may read. Works as long as the session lives, however
         old it gets itself.
 
+        On a laptop the ``href`` of an asset is signed when it is asked for, and anew when little
+        of its life is left; a search signs nothing. Inside, hrefs are left as they are, since
+        every reader has credentials there.
+
     Raises
     ------
     AccessError
-        When the service is out of reach.
+        When the service is out of reach, or nobody has signed in.
     ExpiredSessionError
         When the session is over.
     """
-    environment = Environment.from_env()
-    io = _TellingIO(timeout=_TIMEOUT_S[1], max_retries=_RETRIES)
-    io.session.auth = _TokenFile(environment)
-    return Client.open(environment.stac_url, stac_io=io)
+    identity = connect(url)
+    root = identity.environment.stac_url
+    io = _TellingIO(timeout=TIMEOUT_S[1], max_retries=RETRIES)
+    io.session.auth = _auth(identity)
+    if identity.is_inside:
+        return Client.open(root, stac_io=io)
+    return SigningClient.open(root, stac_io=io, modifier=SigningAssets(identity))
 
 
 def get_item(collection: str, item_id: str) -> pystac.Item:
@@ -128,7 +87,11 @@ def get_item(collection: str, item_id: str) -> pystac.Item:
             remedy="open_catalog().get_collections() lists what you may read.",
         )
     _check(answer, "read", f"{collection}/{item_id}")
-    return pystac.Item.from_dict(answer.json())
+    item = pystac.Item.from_dict(answer.json())
+    identity = connect()
+    if not identity.is_inside:
+        SigningAssets(identity)(item)
+    return item
 
 
 def publish_item(item: pystac.Item) -> None:
@@ -158,17 +121,19 @@ def publish_item(item: pystac.Item) -> None:
 
 
 def _request(method: str, path: str, content: dict[str, Any] | None = None) -> requests.Response:
-    environment = Environment.from_env()
-    with requests.Session() as session:
-        session.auth = _TokenFile(environment)
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=_RETRIES))
-        try:
-            return session.request(
-                method, f"{environment.stac_url}/{path}", json=content, timeout=_TIMEOUT_S
-            )
-        except requests.RequestException as exc:
-            raise _out_of_reach(exc) from exc
+    identity = connect()
+    return ask(
+        method,
+        f"{identity.environment.stac_url}/{path}",
+        service=_SERVICE,
+        auth=_auth(identity),
+        json=content,
+        allow_redirects=True,
+    )
+
+
+def _auth(identity: Identity) -> Bearer:
+    return Bearer(identity, "stac", identity.environment.stac_url)
 
 
 def _check(answer: requests.Response, action: str, what: str) -> None:
@@ -177,16 +142,8 @@ def _check(answer: requests.Response, action: str, what: str) -> None:
     if answer.status_code == 401:
         raise _session_is_over()
     raise CatalogueError(
-        f"The catalogue refuses to {action} {what} ({answer.status_code}): {_reason(answer)}"
+        f"The catalogue refuses to {action} {what} ({answer.status_code}): {reason_of(answer)[0]}"
     )
-
-
-def _reason(answer: requests.Response) -> str:
-    try:
-        body = answer.json()
-    except ValueError:
-        return answer.reason
-    return str(body.get("detail") or body.get("description") or body)[:500]
 
 
 def _told(exc: APIError) -> BoresightError | None:
@@ -196,18 +153,13 @@ def _told(exc: APIError) -> BoresightError | None:
         return _session_is_over()
     if isinstance(exc.__context__, BoresightError):  # the token file's own words
         return exc.__context__
-    return _out_of_reach(exc.__context__ or exc) if status is None or status >= 500 else None
+    if status is not None and status < 500:
+        return None
+    return out_of_reach(_SERVICE, exc.__context__ or exc)
 
 
 def _session_is_over() -> ExpiredSessionError:
     return ExpiredSessionError(
         "The catalogue does not accept your token any more: the session is over.",
         remedy="Sign in again; a running notebook goes on with the new session.",
-    )
-
-
-def _out_of_reach(exc: BaseException) -> AccessError:
-    return AccessError(
-        f"The catalogue did not answer ({type(exc).__name__}).",
-        remedy="See whether the environment runs: boresight status. Then run this again.",
     )

@@ -10,6 +10,7 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 from boresight.access.environment import Environment
+from boresight.access.signin import connect
 from boresight.errors import ForeignHrefError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -53,12 +54,21 @@ def to_href(s3_uri: str) -> str:
         When the bucket is not ours.
     """
     bucket, key = _split(s3_uri)
-    return f"{Environment.from_env().s3_url}/{bucket}/{quote(key)}"
+    return f"{connect().environment.s3_url}/{bucket}/{quote(key)}"
 
 
-def _split(address: str) -> tuple[str, str]:
+def is_ours(href: str, environment: Environment) -> bool:
+    """Whether ``href`` is the canonical href of an object of ours."""
+    try:
+        _split(href, environment)
+    except ForeignHrefError:
+        return False
+    return not href.startswith("s3:")
+
+
+def _split(address: str, environment: Environment | None = None) -> tuple[str, str]:
     """Bucket and key of an address of ours."""
-    environment = Environment.from_env()
+    environment = environment or connect().environment
     parts = urlsplit(address)
     if parts.scheme == "s3":
         if parts.query or parts.fragment:
