@@ -145,7 +145,7 @@ class AccessSettings(_Part):
     upstream: UpstreamSettings = UpstreamSettings()
     audience: str = "s3"
     role_arn: str = "arn:aws:iam::000000000000:role/boresight-user"
-    session_life_s: int = Field(3600, ge=5, le=43200, description="life of a set of S3 credentials")
+    session_life_s: int = Field(3600, ge=3, le=43200, description="life of a set of S3 credentials")
     sweep_interval_s: float = Field(30.0, gt=0)
     signing: SigningSettings = SigningSettings()
     batch_grants: BatchGrantSettings = BatchGrantSettings()
