@@ -171,8 +171,8 @@ def test_versitygw_takes_no_session_token_beside_a_users_key(stack: AccessStack)
     # an empty header is none, signed or not
     assert ask(stack, signed(**{"x-amz-security-token": ""})) == (200, "")
     # any other is refused, and it makes no difference whether it is signed
-    assert ask(stack, signed("a-token")) == (403, "InvalidToken")
-    assert ask(stack, signed(), **{"x-amz-security-token": "a-token"}) == (403, "InvalidToken")
+    assert ask(stack, signed("a-token")) == (400, "InvalidToken")
+    assert ask(stack, signed(), **{"x-amz-security-token": "a-token"}) == (400, "InvalidToken")
 
 
 def test_nor_in_a_presigned_address(stack: AccessStack) -> None:
