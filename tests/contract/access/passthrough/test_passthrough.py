@@ -13,6 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import httpx
@@ -185,7 +186,7 @@ def test_signed_addresses_carry_the_session_token(real: SigningStack, marie: Sig
     assert httpx.put(url, content=b"2", trust_env=False).status_code == 403
     without = "&".join(p for p in url.split("&") if not p.startswith("X-Amz-Security-Token="))
     assert httpx.get(without, trust_env=False).status_code == 403
-    (url,) = sign(real, bearer, "home/marie/été 1.txt", op="put").json()["hrefs"].values()
+    (url,) = sign(real, bearer, quote("home/marie/été 1.txt"), op="put").json()["hrefs"].values()
     assert httpx.put(url, content=b"3", trust_env=False).status_code == 200
     answer = sign(real, bearer, "home/paul/a.txt")
     assert answer.status_code == 403

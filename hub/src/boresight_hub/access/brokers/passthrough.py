@@ -24,7 +24,7 @@ from boresight_hub.access import refusals
 from boresight_hub.access.brokers.base import LedgerBroker, policy_too_long
 from boresight_hub.access.brokers.interface import WebIdentity
 from boresight_hub.access.directory import CollectionDirectory
-from boresight_hub.access.policy import Grants, PolicyTemplate
+from boresight_hub.access.policy import STS_TEMPLATE, Grants, PolicyTemplate
 from boresight_hub.access.query import VERSION
 from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.sessions import Ledger, Session
@@ -37,6 +37,7 @@ _MAX_ANSWER_BYTES = 262_144
 # what the person can do something about is told in the store's own word; the rest is our business
 _TOLD = {
     "ExpiredTokenException": refusals.expired_token,
+    "ExpiredToken": refusals.expired_token,
     "InvalidIdentityToken": refusals.invalid_token,
     "AccessDenied": refusals.access_denied,
     "IDPCommunicationError": refusals.idp_unreachable,
@@ -88,7 +89,7 @@ class PassThroughBroker(LedgerBroker):
             ) from exc
         return cls(
             settings,
-            template=PolicyTemplate.load(),
+            template=PolicyTemplate.load(STS_TEMPLATE),
             directory=CollectionDirectory(settings),
             ledger=Ledger(
                 settings.folder("access") / "sessions.sqlite", settings.secret("access-signing-key")
