@@ -147,6 +147,11 @@ class AccessSettings(_Part):
     role_arn: str = "arn:aws:iam::000000000000:role/boresight-user"
     session_life_s: int = Field(3600, ge=3, le=43200, description="life of a set of S3 credentials")
     sweep_interval_s: float = Field(30.0, gt=0)
+    share_port: bool = Field(
+        False,
+        description="let several processes of the service listen on its port, so that the next one "
+        "can be ready before this one goes",
+    )
     signing: SigningSettings = SigningSettings()
     batch_grants: BatchGrantSettings = BatchGrantSettings()
 
