@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 _REDACTIONS = (
     # JSON Web Tokens, wherever they stand
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), "<token>"),
+    # JupyterHub, at debug level: the browser session an XSRF cookie is made for
+    (re.compile(r"\bb'(?:[0-9a-f]{32}|None):[\w=+/-]+'"), "<session>"),
     # credentials of batch runs and API keys, as one text
     (re.compile(r"\b(bs[bk]-[0-9a-f]{16}):[\w-]+"), r"\1:<hidden>"),
     (
