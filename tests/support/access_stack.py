@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -18,10 +19,25 @@ from boresight_hub.embedded import versitygw
 from boresight_hub.embedded.people import write_private
 from boresight_hub.embedded.plan import Command
 from boresight_hub.environment import user_environment
-from boresight_hub.settings import AccessSettings, HubSettings, OidcSettings, StacSettings
+from boresight_hub.settings import (
+    AccessSettings,
+    HubSettings,
+    OidcSettings,
+    S3Settings,
+    StacSettings,
+)
 from support.machine import install_s3_server
 from support.origin import Origin
 from support.ports import free_base_port
+
+# owner bucket [time] address requester request-id operation key URI status error …
+_S3_LOG_LINE = re.compile(
+    r"\S+ \S+ \[[^]]*\] \S+ (?P<requester>\S+) \S+ \S+ (?P<key>\S+) \S+ (?P<status>\d{3}) "
+    r"(?P<error>\S+) "
+)
+
+
+_READY = "Application startup complete"
 
 
 class AccessStack:
@@ -34,12 +50,17 @@ class AccessStack:
         origin: bool = True,
         oidc: dict[str, Any] | None = None,
         stac: dict[str, Any] | None = None,
+        s3: dict[str, Any] | None = None,
+        port: int | None = None,
+        log_level: str = "INFO",
         **access: Any,
     ) -> None:
         (state_dir / "secrets").mkdir(mode=0o700, parents=True)
         self.settings = HubSettings(
             state_dir=state_dir,
-            port=free_base_port(),
+            port=port or free_base_port(),
+            log_level=log_level,
+            s3=S3Settings(**(s3 or {})),
             access=AccessSettings(**access),
             oidc=OidcSettings(**(oidc or {})),
             stac=StacSettings(**(stac or {})),
@@ -62,6 +83,14 @@ class AccessStack:
             process.kill() if kill else process.terminate()
             process.wait(15)
 
+    def roll(self, name: str) -> None:
+        """Restart a service that shares its port: the next is ready before this one goes."""
+        before, ready = self.processes.pop(name), self.log(name).count(_READY)
+        self.start(name)
+        self._wait(name, lambda: self.log(name).count(_READY) > ready)
+        before.terminate()
+        before.wait(15)
+
     def close(self) -> None:
         self.stop(*reversed(list(self.processes)))
         if self.origin:
@@ -69,6 +98,22 @@ class AccessStack:
 
     def log(self, name: str) -> str:
         return (self.settings.state_dir / f"{name}.log").read_text(errors="replace")
+
+    @property
+    def _s3_log(self) -> Path:
+        return self.settings.state_dir / "s3-access.log"
+
+    def s3_requests(self, key: str) -> list[tuple[str, int]]:
+        """What the S3 server's own log says of an object: access key and status, in their order."""
+        return [(line["requester"], int(line["status"])) for line in self._s3_lines(key)]
+
+    def s3_errors(self, key: str) -> set[str]:
+        """Codes with which the S3 server has refused requests for an object."""
+        return {line["error"] for line in self._s3_lines(key)} - {"-"}
+
+    def _s3_lines(self, key: str) -> list[re.Match[str]]:
+        found = (_S3_LOG_LINE.match(line) for line in self._s3_log.read_text().splitlines())
+        return [line for line in found if line and line["key"] == key]
 
     def root(self) -> Any:
         """The store's own administrator, to put things where people cannot."""
@@ -124,13 +169,17 @@ class AccessStack:
         write_private(folder / "s3.jwt", token or self.origin.token(username))
         for audience in ("stac", "access"):
             write_private(folder / f"{audience}.jwt", self.origin.token(username, audience))
+        return self.environment(username, folder)
+
+    def environment(self, username: str, token_dir: Path) -> dict[str, str]:
+        """Environment of a user server whose token files lie in ``token_dir``."""
         ours = {
             name: value
             for name, value in os.environ.items()
             if not name.upper().startswith(("AWS_", "BORESIGHT_", "CPL_", "GDAL_"))
             and not name.lower().endswith("_proxy")
         }
-        return ours | user_environment(self.settings, username=username, token_dir=folder)
+        return ours | user_environment(self.settings, username=username, token_dir=token_dir)
 
     def _start_s3_iam(self) -> None:
         install_s3_server(self.settings)
@@ -139,7 +188,8 @@ class AccessStack:
         self._wait("s3-iam", lambda: _listens(self.settings.port_of("s3_iam")))
 
     def _start_s3(self) -> None:
-        self._run("s3", versitygw.s3_command(self.settings, {"PATH": os.environ["PATH"]}))
+        env = {"PATH": os.environ["PATH"], "VGW_ACCESS_LOG": str(self._s3_log)}
+        self._run("s3", versitygw.s3_command(self.settings, env))
         self._wait("s3", lambda: _answers(f"{self.settings.s3_url}/health"))
         versitygw.make_buckets(self.settings)
 
@@ -157,6 +207,8 @@ class AccessStack:
             "BORESIGHT_ACCESS": self.settings.access.model_dump_json(),
             "BORESIGHT_OIDC": self.settings.oidc.model_dump_json(),
             "BORESIGHT_STAC": self.settings.stac.model_dump_json(),
+            "BORESIGHT_S3": self.settings.s3.model_dump_json(),
+            "BORESIGHT_LOG_LEVEL": self.settings.log_level,
         }
         self._run(name, Command([sys.executable, "-m", f"boresight_hub.{name}"], env))
         url = f"{self.settings.url_of(name)}/services/{name}/health"

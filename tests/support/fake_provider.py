@@ -33,6 +33,18 @@ def claims_of(token: str) -> dict[str, object]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
+class FakeAccess:
+    """Remembers whose sessions were to end."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    async def end_sessions(self, username: str, access_token: str) -> bool:
+        assert claims_of(access_token)["aud"] == "hub"
+        self.ended.append(username)
+        return True
+
+
 class FakeProvider:
     """Rotates refresh tokens: each is good for one use."""
 

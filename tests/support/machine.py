@@ -26,17 +26,17 @@ def link_node_packages(settings: HubSettings) -> None:
 
 def install_s3_server(settings: HubSettings) -> None:
     """Put the S3 server into an environment; it is built by the first test that needs it."""
-    with _alone("s3-server"):
+    with alone("s3-server"):
         versitygw.install(settings)
 
 
 def _node_packages() -> Path:
-    with _alone("node") as folder:
+    with alone("node") as folder:
         return nodejs.install(HubSettings(state_dir=folder / "node"))
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[Path]:
+def alone(name: str) -> Iterator[Path]:
     """Keep out every other process of this account that makes the same; gives the folder."""
     folder = versitygw.cache_dir() / "tests"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

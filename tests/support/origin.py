@@ -33,6 +33,7 @@ class Origin:
     def __init__(self, settings: HubSettings) -> None:
         self.settings = settings
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.kid = KID
         handler = type("Handler", (_Handler,), {"origin": self})
         self._server = ThreadingHTTPServer((settings.host, settings.port), handler)
         self._server.daemon_threads = True
@@ -43,6 +44,11 @@ class Origin:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)
+
+    def replace_key(self, kid: str) -> None:
+        """Sign with another key from now on, and publish that one alone."""
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.kid = kid
 
     def claims(self, username: str | None = "marie", audience: str = "s3") -> dict[str, Any]:
         now = int(time.time())
@@ -69,7 +75,7 @@ class Origin:
         algorithm: str = "RS256",
         typ: str = "at+jwt",
     ) -> str:
-        headers = {"kid": KID, "typ": typ}
+        headers = {"kid": self.kid, "typ": typ}
         return jwt.encode(claims, key or self.key, algorithm=algorithm, headers=headers)
 
     def document(self, path: str) -> dict[str, Any] | None:
@@ -86,7 +92,7 @@ class Origin:
             }
         if url == f"{protocol}/certs":
             public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-            return {"keys": [{**public, "kid": KID, "use": "sig", "alg": "RS256"}]}
+            return {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "RS256"}]}
         if url == f"{protocol}/token":
             return {"access_token": self.token(None, "stac"), "expires_in": 300}
         return None

@@ -25,15 +25,20 @@ _LINK = re.compile(r"(http\S+/device\?user_code=\S+)")
 class SigningStack:
     """Store, catalogue, access service, proxy and identity provider; no hub."""
 
-    def __init__(self, state_dir: Path, *, token_life_s: int = 300, **access: Any) -> None:
+    def __init__(self, state_dir: Path, *, token_life_s: int = 300, **more: Any) -> None:
         self.access = AccessStack(
-            state_dir, origin=False, oidc={"token_life_s": token_life_s}, **access
+            state_dir, origin=False, oidc={"token_life_s": token_life_s}, **more
         )
         self.settings = self.access.settings
         self.hub = HubStack(self.settings)
         self.idp = Environment(self.settings)
 
-    def start(self) -> None:
+    def start(self, *names: str) -> None:
+        """Start proxy, provider and routes, then parts of the access stack: all, or ``names``."""
+        self.start_provider()
+        self.access.start(*names)
+
+    def start_provider(self) -> None:
         self.hub.start("proxy", "idp")
         for path, service in {
             "idp": "idp",
@@ -46,7 +51,6 @@ class SigningStack:
                 headers={"authorization": f"token {self.settings.secret('proxy-auth-token')}"},
                 trust_env=False,
             ).raise_for_status()
-        self.access.start()
 
     def close(self) -> None:
         self.access.close()

@@ -65,6 +65,10 @@ def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -
         "AWS_S3_ENDPOINT": s3.netloc,
         "AWS_HTTPS": "YES" if s3.scheme == "https" else "NO",
         "AWS_VIRTUAL_HOSTING": "FALSE",
+        # unlike the other three it does not try again by itself, neither for an object nor for
+        # credentials, when something is restarted just now
+        "GDAL_HTTP_MAX_RETRY": "6",
+        "GDAL_HTTP_RETRY_DELAY": "0.5",
         # a GeoTIFF is written by seeking, an object is not
         "CPL_VSIL_USE_TEMP_FILE_FOR_RANDOM_WRITE": "YES",
         # obstore

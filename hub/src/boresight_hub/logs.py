@@ -11,6 +11,10 @@ from datetime import UTC, datetime
 _REDACTIONS = (
     # JSON Web Tokens, wherever they stand
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), "<token>"),
+    # JupyterHub, at debug level: the browser session an XSRF cookie is made for
+    (re.compile(r"\bb'(?:[0-9a-f]{32}|None):[\w=+/-]+'"), "<session>"),
+    # credentials of batch runs and API keys, as one text
+    (re.compile(r"\b(bs[bk]-[0-9a-f]{16}):[\w-]+"), r"\1:<hidden>"),
     (
         re.compile(
             r"(?i)\b(authorization|access-key|secret-key|subscription-key|cookie)(\"?\s*[:=]\s*)[^\r\n]+"
@@ -26,6 +30,8 @@ _REDACTIONS = (
         r"\1\2<hidden>",
     ),
 )
+
+_TALKATIVE = ("httpx", "httpcore", "botocore", "urllib3")
 
 
 def redact(text: str) -> str:
@@ -58,5 +64,6 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # httpx writes whole URLs, and a URL may carry what nobody should read
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # also at debug level: they write URLs, headers and what is signed with which result
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)

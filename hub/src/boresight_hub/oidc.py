@@ -118,6 +118,8 @@ class Claims:
         Aware, UTC.
     is_service : bool
         True for a client's own token (client credentials): no person stands behind it.
+    signed_in_at : datetime or None
+        When the person signed in, or made the grant (``auth_time``); aware, UTC.
     """
 
     subject: str
@@ -129,6 +131,7 @@ class Claims:
     issued_at: datetime
     expires_at: datetime
     is_service: bool
+    signed_in_at: datetime | None = None
 
 
 _discoveries: dict[str, tuple[float, Discovery]] = {}
@@ -466,6 +469,9 @@ class TokenVerifier:
             issued_at=issued_at,
             expires_at=expires_at,
             is_service=is_service,
+            signed_in_at=(
+                _instant(payload["auth_time"], "auth_time") if "auth_time" in payload else None
+            ),
         )
 
 

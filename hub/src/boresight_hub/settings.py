@@ -9,10 +9,10 @@ stands in an environment or on a command line.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from boresight_hub.errors import SettingsError
@@ -68,6 +68,12 @@ class S3Settings(_Part):
     """The object store, and the buckets in it. All are private."""
 
     region: str = "us-east-1"
+    endpoint_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+$",
+        description="address of a store of another kind than ours, as clients reach it; default: "
+        "the embedded one",
+    )
     catalogue_bucket: str = "catalogue"
     products_bucket: str = "products"
     home_bucket: str = "home"
@@ -105,14 +111,49 @@ class SigningSettings(_Part):
     max_keys_per_user: int = Field(20, ge=1, description="API keys of one person")
 
 
+class UpstreamSettings(_Part):
+    """The STS of the store, for the broker pass-through."""
+
+    sts_url: str = Field("", description="where it answers AssumeRoleWithWebIdentity")
+    role_arn: str | None = Field(None, description="role at the store; default: access.role_arn")
+    min_duration_s: int = Field(900, ge=1, description="shortest life it gives; AWS: 900")
+    max_policy_chars: int = Field(
+        2048, ge=256, description="longest session policy it takes; AWS: 2048"
+    )
+    timeout_s: float = Field(10.0, gt=0)
+    ca_path: Path | None = Field(
+        None, description="authorities of its certificate, a PEM file; none: the usual ones"
+    )
+
+
+class BatchGrantSettings(_Part):
+    """Grants of batch runs, which go on without anybody signed in."""
+
+    default_life_s: int = Field(7 * 86_400, ge=1, description="life of a grant, unless asked for")
+    max_life_s: int = Field(30 * 86_400, ge=1, description="longest life that may be asked for")
+    max_per_user: int = Field(20, ge=1, description="grants of one person at a time")
+
+
 class AccessSettings(_Part):
     """The service that hands out S3 credentials, and signed addresses."""
 
+    broker: Literal["versitygw", "pass-through"] = Field(
+        "versitygw",
+        description="versitygw: the service itself makes sessions in the embedded store; "
+        "pass-through: the store has an STS of its own (AWS, Ceph RGW)",
+    )
+    upstream: UpstreamSettings = UpstreamSettings()
     audience: str = "s3"
     role_arn: str = "arn:aws:iam::000000000000:role/boresight-user"
-    session_life_s: int = Field(3600, ge=5, le=43200, description="life of a set of S3 credentials")
+    session_life_s: int = Field(3600, ge=3, le=43200, description="life of a set of S3 credentials")
     sweep_interval_s: float = Field(30.0, gt=0)
+    share_port: bool = Field(
+        False,
+        description="let several processes of the service listen on its port, so that the next one "
+        "can be ready before this one goes",
+    )
     signing: SigningSettings = SigningSettings()
+    batch_grants: BatchGrantSettings = BatchGrantSettings()
 
 
 class PgstacSettings(_Part):
@@ -219,6 +260,17 @@ class HubSettings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     server: ServerSettings = ServerSettings()
 
+    @model_validator(mode="after")
+    def _check_store(self) -> Self:
+        if self.access.broker == "pass-through" and not (
+            self.access.upstream.sts_url and self.s3.endpoint_url
+        ):
+            raise ValueError(
+                "access.broker is pass-through, so the store is another one than ours: give "
+                "access.upstream.sts_url and s3.endpoint_url"
+            )
+        return self
+
     def port_of(self, service: str) -> int:
         """Port of ``service``, a key of :data:`PORT_OFFSETS`."""
         return self.port + PORT_OFFSETS[service]
@@ -240,7 +292,7 @@ class HubSettings(BaseSettings):
     @property
     def s3_url(self) -> str:
         """Canonical address of the object store; hrefs in the catalogue start with it."""
-        return self.url_of("s3")
+        return self.s3.endpoint_url or self.url_of("s3")
 
     @property
     def sts_url(self) -> str:

@@ -16,5 +16,9 @@ session
     A key pair with a policy and an end, for one person. It may outlive the token it was made
     from, as with AWS; its own life is bounded by ``settings.access.session_life_s``.
 broker
-    What makes sessions in one kind of S3 server: :class:`~boresight_hub.access.broker.Broker`.
+    What makes sessions in one kind of S3 server: :mod:`boresight_hub.access.brokers`.
+grant
+    What lets a program go on in a person's name without the person being signed in: behind an API
+    key, which signs addresses, and behind a batch run, which gets credentials. Both are listed and
+    revoked by their owner.
 """

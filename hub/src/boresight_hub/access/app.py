@@ -14,12 +14,15 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from boresight_hub.access import query, refusals
-from boresight_hub.access.broker import Broker, VersitygwBroker
+from boresight_hub.access.brokers import Broker, make_broker
 from boresight_hub.access.exchange import TokenExchange
 from boresight_hub.access.query import WebIdentityRequest
 from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.sessions import Session
 from boresight_hub.access.signature import verified_session
+from boresight_hub.access.signing.callers import Callers
+from boresight_hub.access.signing.keystore import is_batch_id
+from boresight_hub.access.signing.problems import SigningError
 from boresight_hub.access.signing.service import SigningService
 from boresight_hub.errors import CredentialError, SignInError
 from boresight_hub.oidc import TokenVerifier
@@ -32,36 +35,38 @@ _MAX_BODY_BYTES = 65_536
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAPI:
+def create_app(settings: HubSettings) -> FastAPI:
     """Make the access service.
 
     Parameters
     ----------
     settings : HubSettings
-    broker : Broker, optional
-        Default: the one for the S3 server of ``settings``.
 
     Raises
     ------
     SettingsError
         When a secret is missing or the policy template is refused.
     """
-    service = _Service(settings, broker or VersitygwBroker.from_settings(settings))
-    signing = SigningService(settings, service.broker)
+    broker = make_broker(settings)
+    signing = SigningService(settings, broker)
+    service = _Service(settings, broker, signing.callers)
     exchange = TokenExchange(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(service.broker.housekeeping())
+        tasks = [
+            asyncio.create_task(work) for work in (broker.housekeeping(), signing.housekeeping())
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await signing.close()
             await exchange.close()
-            await service.broker.close()
+            await broker.close()
 
     # every error leaves in the words of AWS or as a problem, so none of FastAPI's own pages is
     # wanted
@@ -89,10 +94,11 @@ def create_app(settings: HubSettings, *, broker: Broker | None = None) -> FastAP
 
 
 class _Service:
-    def __init__(self, settings: HubSettings, broker: Broker) -> None:
+    def __init__(self, settings: HubSettings, broker: Broker, callers: Callers) -> None:
         self._settings = settings
+        self._callers = callers
         self._verifier = TokenVerifier(settings, settings.access.audience)
-        self.broker = broker
+        self._broker = broker
 
     async def health(self) -> dict[str, str]:
         """Say that the service runs."""
@@ -119,7 +125,10 @@ class _Service:
             token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
             if not token:
                 raise refusals.invalid_token("There is no token in the header Authorization.")
-            session = await self._session(token, self._settings.access.session_life_s)
+            if is_batch_id(token):
+                session = await self._batch_session(token)
+            else:
+                session = await self._session(token, self._settings.access.session_life_s)
         except RefusalError as refusal:
             _log(refusal, request_id)
             answer = {"code": refusal.code, "message": refusal.message}
@@ -152,7 +161,7 @@ class _Service:
                 url=str(request.url),
                 headers=request.headers,
                 body=body,
-                find=self.broker.find,
+                find=self._broker.find,
             )
             return query.caller_identity_response(
                 session, role_arn=self._settings.access.role_arn, request_id=request_id
@@ -183,7 +192,28 @@ class _Service:
             raise refusals.idp_unreachable(exc.message) from exc
         if claims.is_service or not claims.username:
             raise refusals.access_denied("The token belongs to a service, not to a person.")
-        return await self.broker.session_for(claims, duration_s=duration_s)
+        if self._broker.has_signed_out(claims):
+            raise refusals.signed_out(claims.username)
+
+        async def given() -> str:
+            return token
+
+        return await self._broker.session_for(claims, duration_s=duration_s, web_identity=given)
+
+    async def _batch_session(self, credential: str) -> Session:
+        try:
+            caller = await self._callers.batch_run(credential)
+        except SigningError as exc:
+            raise (
+                refusals.unavailable(exc.message)
+                if exc.status == 503
+                else refusals.invalid_token(exc.message)
+            ) from exc
+        return await self._broker.session_for(
+            caller.claims,
+            duration_s=self._settings.access.session_life_s,
+            web_identity=caller.web_identity,
+        )
 
 
 async def _body(request: Request) -> bytes:

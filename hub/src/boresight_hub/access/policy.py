@@ -35,6 +35,10 @@ from boresight_hub.settings import S3Settings
 #: Template that is used unless told otherwise.
 DEFAULT_TEMPLATE = Path(__file__).with_name("template.json")
 
+#: The same as a session policy: short, and without the listing of uploads, since a condition on
+#: ``s3:prefix`` means nothing to it in AWS and is refused by others.
+STS_TEMPLATE = Path(__file__).with_name("template_sts.json")
+
 #: Longest policy an IAM user may have, in characters (IAM's own limit on the parameter).
 MAX_POLICY_CHARS = 131_072
 

@@ -53,3 +53,8 @@ expired_session = _Kind("ExpiredToken", 403)
 # the status alone, so it has to be one that means "try again"
 idp_unreachable = _Kind("IDPCommunicationError", 503)
 unavailable = _Kind("ServiceUnavailable", 503)
+
+
+def signed_out(username: str) -> RefusalError:
+    """Refusal of a token from before its owner signed out."""
+    return expired_token(f"{username} has signed out since the token was given; sign in again.")

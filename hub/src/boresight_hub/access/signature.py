@@ -67,6 +67,9 @@ async def verified_session(
     session = await find(match["key"])
     if session is None:
         raise refusals.unknown_key("The security token included in the request is invalid.")
+    given = headers.get("x-amz-security-token", "")
+    if not hmac.compare_digest(session.session_token.encode(), given.encode(errors="replace")):
+        raise refusals.unknown_key("The security token included in the request is invalid.")
     expected = _signature(session, match, names, method, url, headers, body, stamp)
     if not hmac.compare_digest(expected, match["signature"]):
         raise refusals.bad_signature(

@@ -24,6 +24,7 @@ from tornado import web
 from tornado.httpclient import HTTPClientError
 
 from boresight_hub import oidc
+from boresight_hub.config.accessclient import AccessClient
 from boresight_hub.config.handlers import api_handlers
 from boresight_hub.config.idtoken import fetch_keys, verify_id_token
 from boresight_hub.config.sessions import OidcProvider, Session, Sessions, SessionUser
@@ -141,6 +142,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         super().__init__(**kwargs)
         self.hub_settings = HubSettings()
         self.sessions = Sessions(OidcProvider(self.hub_settings))
+        self.access = AccessClient(self.hub_settings, self.sessions.provider)
         self.keeper: TokenKeeper | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -152,6 +154,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         self.keeper = TokenKeeper(
             self.hub_settings,
             self.sessions,
+            access=self.access,
             find_user=app.users.get,
             is_orphan=lambda username, holder: _is_orphan(app, username, holder),
         )
@@ -261,10 +264,20 @@ class OidcAuthenticator(GenericOAuthenticator):
         return {"name": user.name, "groups": sorted(groups), "admin": admin}
 
     async def end_session(self, user: SessionUser) -> str:
-        """Forget the tokens of ``user`` and remove their files; returns the id token."""
+        """Forget the tokens of ``user`` and remove their files; returns the id token.
+
+        S3 sessions of the sign-in end with it: the access service is asked with the last token.
+        """
+        access_token = ""
+        try:
+            access_token = (await self.sessions.current(user, min_left=_MIN_LEFT)).access_token
+        except (CredentialError, SignInError) as exc:
+            log.info("S3 sessions of %s go on to their own end: %s", user.name, exc)
         id_token = await self.sessions.end(user)
         if self.keeper is not None:
             self.keeper.drop(user.name)
+        if access_token:
+            await self.access.sign_out(user.name, access_token)
         return id_token
 
 

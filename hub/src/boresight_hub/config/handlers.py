@@ -61,7 +61,7 @@ class TokenFilesHandler(APIHandler):
     async def delete(self) -> None:
         """Remove a holder with its files."""
         request = self._request()
-        self.keeper.remove(request.user, request.holder)
+        await self.keeper.remove(request.user, request.holder)
         self.set_status(204)
         self.finish()
 

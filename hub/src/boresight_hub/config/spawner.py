@@ -141,7 +141,7 @@ class OneMachineSpawner(LocalProcessSpawner):
                 return ip, port
             # somebody else may have taken the port between its choice and its use
             self.port = 0
-        self.keeper.remove(self.user.name, self.holder)
+        await self.keeper.remove(self.user.name, self.holder)
         message = f"The server ended while it started; its last words are in {self._log_file()}."
         error = ServiceError(message)
         error.jupyterhub_message = message  # type: ignore[attr-defined]
@@ -155,7 +155,7 @@ class OneMachineSpawner(LocalProcessSpawner):
     async def run_post_stop_hook(self) -> None:
         """Also after a server that ended by itself: no process and no token of it stays."""
         await asyncio.to_thread(self._sweep)
-        self.keeper.remove(self.user.name, self.holder)
+        await self.keeper.remove(self.user.name, self.holder)
         super().run_post_stop_hook()
 
     async def _launch(self) -> tuple[str, int]:

@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import jwt
 
@@ -28,7 +29,16 @@ log = logging.getLogger(__name__)
 
 # an exchanged token may not outlive the token it was exchanged for
 _MIN_SESSION_LEFT = 0.5
+# enough to be exchanged at once
+_MIN_TOKEN_LEFT = 0.1
 _MAX_BACKOFF_S = 30.0
+
+
+class SessionEnder(Protocol):
+    """What is needed of the access service."""
+
+    async def end_sessions(self, username: str, access_token: str) -> bool:
+        """End the S3 sessions of a sign-in that goes on."""
 
 
 class TokenKeeper:
@@ -38,6 +48,8 @@ class TokenKeeper:
     ----------
     settings : HubSettings
     sessions : Sessions
+    access : SessionEnder
+        The access service.
     find_user : callable
         Gives JupyterHub's user of a name, or None.
     is_orphan : callable
@@ -49,12 +61,14 @@ class TokenKeeper:
         settings: HubSettings,
         sessions: Sessions,
         *,
+        access: SessionEnder,
         find_user: Callable[[str], SessionUser | None],
         is_orphan: Callable[[str, str], bool],
     ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._provider = sessions.provider
+        self._access = access
         self._find_user = find_user
         self._is_orphan = is_orphan
         self.holders = Holders(settings.folder("run") / "tokens")
@@ -88,9 +102,22 @@ class TokenKeeper:
             log.info("token files of %s for %s are kept", holder, username)
         return path
 
-    def remove(self, username: str, holder: str) -> None:
-        """Remove a holder and its files."""
+    async def remove(self, username: str, holder: str) -> None:
+        """Remove a holder and its files; the S3 sessions end with a person's last holder.
+
+        All holders of a person share sessions, so that those of one are the others' as well.
+        """
+        was_there = self.holders.path(username, holder).is_dir()
         self.holders.remove(username, holder)
+        user = self._find_user(username)
+        if not was_there or user is None or self.holders.of(username):
+            return
+        try:
+            session = await self._sessions.current(user, min_left=_MIN_TOKEN_LEFT)
+        except (CredentialError, SignInError) as exc:
+            log.info("S3 sessions of %s go on to their own end: %s", username, exc)
+            return
+        await self._access.end_sessions(username, session.access_token)
 
     def drop(self, username: str) -> None:
         """Remove all files of a person whose session is over; holders stay registered."""
@@ -115,7 +142,7 @@ class TokenKeeper:
             for holder in self.holders.of(username):
                 if user is None or self._is_orphan(username, holder):
                     log.info("the holder %s of %s is gone, its files go too", holder, username)
-                    self.holders.remove(username, holder)
+                    await self.remove(username, holder)
             holders = [h for h in self.holders.of(username) if self._is_due(username, h)]
             if user is not None and holders:
                 due.append((user, holders))

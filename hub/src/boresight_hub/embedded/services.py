@@ -85,17 +85,10 @@ def make_plan(
 
 def _table(settings: HubSettings) -> list[Service]:
     env = base_environment(settings)
+    own_store = settings.access.broker == "versitygw"
     return [
         _proxy(settings, env),
-        Service(
-            name="s3-iam",
-            command=versitygw.iam_command(settings, env),
-            # it has no page of its own that answers everybody
-            health_url=f"tcp://{settings.host}:{settings.port_of('s3_iam')}",
-            stop_stage=1,
-            stop_timeout_s=1.5,
-        ),
-        _s3(settings, env),
+        *([_s3_iam(settings, env), _s3(settings, env)] if own_store else []),
         _idp(settings, env),
         _python_service(settings, env, "stac", "/services/stac/_mgmt/ping", needs=["idp"]),
         _python_service(
@@ -167,6 +160,17 @@ def _proxy(settings: HubSettings, env: dict[str, str]) -> Service:
         ],
         stop_stage=0,
         stop_timeout_s=1.0,
+    )
+
+
+def _s3_iam(settings: HubSettings, env: dict[str, str]) -> Service:
+    return Service(
+        name="s3-iam",
+        command=versitygw.iam_command(settings, env),
+        # it has no page of its own that answers everybody
+        health_url=f"tcp://{settings.host}:{settings.port_of('s3_iam')}",
+        stop_stage=1,
+        stop_timeout_s=1.5,
     )
 
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from support.fake_provider import FakeProvider, FakeUser, claims_of, make_token
+from support.fake_provider import FakeAccess, FakeProvider, FakeUser, claims_of, make_token
 
 from boresight_hub.config.sessions import Sessions
 from boresight_hub.config.tokenkeeper import TokenKeeper
@@ -19,6 +19,7 @@ class Bench:
         self.settings = HubSettings(state_dir=folder)
         self.provider = FakeProvider()
         self.users = {"marie": FakeUser("marie", age_s=10)}
+        self.access = FakeAccess()
         self.orphans: set[tuple[str, str]] = set()
         self.keeper = self.make_keeper()
 
@@ -26,6 +27,7 @@ class Bench:
         return TokenKeeper(
             self.settings,
             Sessions(self.provider),
+            access=self.access,
             find_user=self.users.get,
             is_orphan=lambda user, holder: (user, holder) in self.orphans,
         )
@@ -165,3 +167,23 @@ async def test_one_person_refused_stops_nobody_else(bench: Bench) -> None:
     assert not bench.path("worker-1", "s3.jwt").exists()
     fresh = (bench.keeper.holders.path("lea", "worker-1") / "s3.jwt").read_text()
     assert claims_of(fresh)["jti"] != "s3-0"
+
+
+async def test_sessions_end_with_the_last_holder(bench: Bench) -> None:
+    for holder in ("server-default", "worker-1"):
+        await bench.keeper.add("marie", holder)
+    await bench.keeper.remove("marie", "server-default")
+    assert bench.access.ended == []
+    await bench.keeper.remove("marie", "worker-1")
+    assert bench.access.ended == ["marie"]
+    # what is gone already ends nothing a second time
+    await bench.keeper.remove("marie", "worker-1")
+    assert bench.access.ended == ["marie"]
+
+
+async def test_sessions_of_somebody_signed_out_are_left_alone(bench: Bench) -> None:
+    await bench.keeper.add("marie", "worker-1")
+    bench.users["marie"].state = None
+    await bench.keeper.remove("marie", "worker-1")
+    assert bench.access.ended == []
+    assert bench.keeper.holders.of("marie") == []

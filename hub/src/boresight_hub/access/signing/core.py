@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from boresight_hub.access.broker import Broker
+from boresight_hub.access.brokers import Broker, WebIdentity
 from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.sessions import Session
 from boresight_hub.access.signing.hrefs import HrefChecker, Target
@@ -57,11 +57,17 @@ class Caller:
     ----------
     claims : Claims
         Of the person, verified: from the bearer token, or from the grant behind an API key.
+    token : str
+        Access token of the person for this service; never the caller's to see.
+    web_identity : WebIdentity
+        Trades it for a token the store may see.
     limits : Limits or None
         None for a bearer token.
     """
 
     claims: Claims
+    token: str = field(repr=False)
+    web_identity: WebIdentity
     limits: Limits | None = None
 
     @property
@@ -175,7 +181,9 @@ class Signer:
         """
         life_s = self._settings.access.session_life_s
         try:
-            return await self._broker.session_for(caller.claims, duration_s=life_s)
+            return await self._broker.session_for(
+                caller.claims, duration_s=life_s, web_identity=caller.web_identity
+            )
         except RefusalError as refusal:
             raise of_refusal(refusal) from refusal
 

@@ -1,4 +1,7 @@
-"""API keys at rest, in SQLite.
+"""API keys and grants of batch runs at rest, in SQLite.
+
+Both are the same thing, an offline grant of a person behind a random secret, and differ in what
+they are good for: an API key has addresses signed, a batch run gets credentials of its owner.
 
 The secret part of a key is random, so a plain keyed hash is enough: what is stored is
 ``HMAC-SHA256(pepper, secret)``, and who has the file alone can check no guess. The offline grant of
@@ -16,6 +19,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,8 +28,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from boresight_hub.access.signing.core import Limits
 from boresight_hub.errors import StateError
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
+_SCHEMA_VERSION = 2
+_FIRST_SCHEMA = """
 CREATE TABLE api_key (
     id TEXT PRIMARY KEY,
     hash BLOB NOT NULL,
@@ -42,17 +46,39 @@ CREATE TABLE api_key (
 ) STRICT;
 CREATE INDEX api_key_subject ON api_key (subject, created_at);
 """
+_SECOND_SCHEMA = """
+ALTER TABLE api_key ADD COLUMN kind TEXT NOT NULL DEFAULT 'key';
+ALTER TABLE api_key ADD COLUMN ends_at REAL;
+"""
+# from which version on what has to be done
+_STEPS = {0: _FIRST_SCHEMA + _SECOND_SCHEMA, 1: _SECOND_SCHEMA}
 _COLUMNS = (
-    "id, subject, username, description, can_read, can_write, prefix, created_at, last_used_at"
+    "id, subject, username, description, can_read, can_write, prefix, created_at, last_used_at, "
+    "kind, ends_at"
 )
-_ID_PREFIX = "bsk"
+
+#: What a stored grant is good for.
+Kind = Literal["key", "batch"]
+_ID_PREFIXES: dict[Kind, str] = {"key": "bsk", "batch": "bsb"}
 # a date tells whether a key is still used; a write for every request would tell no more
 _LAST_USED_STEP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is told of an API key: all but its secret part and its grant."""
+    """What is told of an API key or a batch run's grant: all but its secret part and its token.
+
+    Attributes
+    ----------
+    key_id, subject, username, description : str
+    can_read, can_write : bool
+    prefix : str
+    created_at : datetime
+    last_used_at : datetime or None
+    kind : {"key", "batch"}
+    ends_at : datetime or None
+        None for an API key, which lives as long as its grant.
+    """
 
     key_id: str
     subject: str
@@ -63,6 +89,8 @@ class ApiKey:
     prefix: str
     created_at: datetime
     last_used_at: datetime | None
+    kind: Kind = "key"
+    ends_at: datetime | None = None
 
     @property
     def limits(self) -> Limits:
@@ -106,15 +134,17 @@ class KeyStore:
             # a key that was revoked leaves nothing behind in the file
             self._db.execute("PRAGMA secure_delete = ON")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._db.executescript(f"{_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};")
+            if steps := _STEPS.get(version):
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+                )
         except sqlite3.Error as exc:
             self._db.close()
             raise StateError(
                 f"{path} is no file of API keys: {exc}.",
                 remedy="Move the file away and start again; keys have to be made anew.",
             ) from exc
-        if version not in (0, _SCHEMA_VERSION):
+        if version not in (*_STEPS, _SCHEMA_VERSION):
             self._db.close()
             raise StateError(
                 f"{path} has version {version}, this program writes {_SCHEMA_VERSION}.",
@@ -138,7 +168,7 @@ class KeyStore:
         """
         secret = secrets.token_urlsafe(32)
         self._db.execute(
-            "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
+            "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)",
             (
                 key.key_id,
                 self._hash(secret),
@@ -151,18 +181,21 @@ class KeyStore:
                 key.created_at.timestamp(),
                 grant_session,
                 self._fernet.encrypt(grant_token.encode()),
+                key.kind,
+                key.ends_at.timestamp() if key.ends_at else None,
             ),
         )
         return secret
 
-    def authentic(self, key_id: str, secret: str) -> ApiKey | None:
-        """Key of that id and secret part, if there is one.
+    def authentic(self, key_id: str, secret: str, kind: Kind = "key") -> ApiKey | None:
+        """Key of that id and secret part, if there is one of that kind that has not ended.
 
         An unknown id takes the same steps as a wrong secret part.
         """
         row = self._db.execute("SELECT hash FROM api_key WHERE id = ?", (key_id,)).fetchone()
         is_right = hmac.compare_digest(row[0] if row else self._nobody, self._hash(secret))
-        return self.find(key_id) if is_right and row else None
+        key = self.find(key_id) if is_right and row else None
+        return key if key and key.kind == kind and not _is_over(key) else None
 
     def find(self, key_id: str) -> ApiKey | None:
         """Key with that id."""
@@ -172,11 +205,20 @@ class KeyStore:
         ).fetchone()
         return _api_key(row) if row else None
 
-    def of(self, subject: str) -> list[ApiKey]:
-        """Keys of one owner, the oldest first."""
+    def of(self, subject: str, kind: Kind = "key") -> list[ApiKey]:
+        """Keys or batch grants of one owner that are not over, the oldest first."""
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM api_key WHERE subject = ? ORDER BY created_at, id",  # noqa: S608
-            (subject,),
+            f"SELECT {_COLUMNS} FROM api_key WHERE subject = ? AND kind = ? "  # noqa: S608
+            "ORDER BY created_at, id",
+            (subject, kind),
+        )
+        return [key for row in rows if not _is_over(key := _api_key(row))]
+
+    def over(self) -> list[ApiKey]:
+        """What is past its end, whoever's it is."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM api_key WHERE ends_at <= ?",  # noqa: S608 - a constant
+            (datetime.now(UTC).timestamp(),),
         )
         return [_api_key(row) for row in rows]
 
@@ -228,16 +270,26 @@ class KeyStore:
         return hmac.digest(self._pepper, secret.encode(errors="surrogatepass"), "sha256")
 
 
-def new_key_id() -> str:
+def new_key_id(kind: Kind = "key") -> str:
     """Id of a key that is about to be made."""
-    return f"{_ID_PREFIX}-{secrets.token_hex(8)}"
+    return f"{_ID_PREFIXES[kind]}-{secrets.token_hex(8)}"
 
 
-_Row = tuple[str, str, str, str, int, int, str, float, float | None]
+def is_batch_id(text: str) -> bool:
+    """Whether ``text`` looks like the id of a batch run's grant."""
+    return text.startswith(f"{_ID_PREFIXES['batch']}-")
+
+
+def _is_over(key: ApiKey) -> bool:
+    return key.ends_at is not None and datetime.now(UTC) >= key.ends_at
+
+
+_Row = tuple[str, str, str, str, int, int, str, float, float | None, Kind, float | None]
 
 
 def _api_key(row: _Row) -> ApiKey:
-    key_id, subject, username, description, can_read, can_write, prefix, created, used = row
+    key_id, subject, username, description, can_read, can_write, prefix = row[:7]
+    created, used, kind, ends = row[7:]
     return ApiKey(
         key_id=key_id,
         subject=subject,
@@ -248,4 +300,6 @@ def _api_key(row: _Row) -> ApiKey:
         prefix=prefix,
         created_at=datetime.fromtimestamp(created, UTC),
         last_used_at=None if used is None else datetime.fromtimestamp(used, UTC),
+        kind=kind,
+        ends_at=None if ends is None else datetime.fromtimestamp(ends, UTC),
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
+from boresight_hub.access.signing.grants import Wish
 from boresight_hub.access.signing.hrefs import HrefChecker
 from boresight_hub.access.signing.keystore import ApiKey
 from boresight_hub.access.signing.problems import (
@@ -68,9 +69,9 @@ class NativeDialect:
     def install(self, app: FastAPI, router: APIRouter) -> None:
         """Add the routes to ``router`` and their refusals to ``app``."""
         add = router.add_api_route
-        add("/sign", self.sign, methods=["POST"], openapi_extra=_body_of(SignRequest))
+        add("/sign", self.sign, methods=["POST"], openapi_extra=body_of(SignRequest))
         add("/sign", self.sign_one, methods=["GET"])
-        add("/keys", self.make_key, methods=["POST"], openapi_extra=_body_of(KeyRequest))
+        add("/keys", self.make_key, methods=["POST"], openapi_extra=body_of(KeyRequest))
         add("/keys", self.list_keys, methods=["GET"])
         add("/keys", self.revoke_all_keys, methods=["DELETE"])
         add("/keys/{key_id}", self.revoke_key, methods=["DELETE"])
@@ -111,33 +112,33 @@ class NativeDialect:
         """Make an API key; its secret is told once, here."""
         caller = await self._callers.person(request.headers)
         wanted = await read_body(request, KeyRequest)
-        key, secret = await self._callers.make_key(
-            caller,
-            bearer_token(request),
-            description=wanted.description,
+        wish = Wish(
+            wanted.description,
             can_read="read" in wanted.scopes,
             can_write="write" in wanted.scopes,
             prefix=self._prefix(wanted.prefix),
         )
+        key, secret = await self._callers.grants.make(caller, bearer_token(request), wish)
         return JSONResponse(_told(key) | {"secret_key": secret}, 201, _HEADERS)
 
     async def list_keys(self, request: Request) -> Response:
         """List one's own API keys, without their secrets."""
         caller = await self._callers.person(request.headers)
-        keys = [_told(key) for key in self._callers.keys_of(caller)]
+        keys = [_told(key) for key in self._callers.grants.of(caller, "key")]
         return JSONResponse({"keys": keys}, headers=_HEADERS)
 
     async def revoke_key(self, request: Request, key_id: str) -> Response:
         """Revoke one of one's own API keys."""
-        await self._callers.revoke_key(await self._callers.person(request.headers), key_id)
+        caller = await self._callers.person(request.headers)
+        await self._callers.grants.revoke(caller, key_id, "key")
         return Response(status_code=204, headers=_HEADERS)
 
     async def revoke_all_keys(self, request: Request) -> Response:
         """Revoke all of one's own API keys."""
         caller = await self._callers.person(request.headers)
-        keys = self._callers.keys_of(caller)
+        keys = self._callers.grants.of(caller, "key")
         for key in keys:
-            await self._callers.revoke_key(caller, key.key_id)
+            await self._callers.grants.remove(key)
         return JSONResponse({"revoked": len(keys)}, headers=_HEADERS)
 
     def _prefix(self, prefix: str) -> str:
@@ -208,7 +209,8 @@ def _told(key: ApiKey) -> dict[str, str | list[str] | None]:
     }
 
 
-def _body_of(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe, for OpenAPI, a body that :func:`read_body` reads."""
     # the body is read by hand, to its limit and no further; the description stays
     content = {"application/json": {"schema": model.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}

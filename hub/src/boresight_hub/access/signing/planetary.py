@@ -235,7 +235,7 @@ class PlanetaryDialect:
         path = request.scope["raw_path"].decode("latin-1")
         now = datetime.now(UTC)
         token = self._tokens.read(request.scope["query_string"].decode("latin-1"), now)
-        if token.key_id and not self._callers.is_live(token.key_id):
+        if token.key_id and not self._callers.grants.is_live(token.key_id):
             raise SigningError(
                 "token-over",
                 "The API key the container token was made with is revoked.",

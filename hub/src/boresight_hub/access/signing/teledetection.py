@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
+from boresight_hub.access.signing.grants import Wish
 from boresight_hub.access.signing.native import bearer_token, read_body
 from boresight_hub.access.signing.problems import SigningError, note, of_validation, unforeseen
 from boresight_hub.access.signing.rules import Op
@@ -81,13 +82,9 @@ class _Teledetection:
 
     async def create_api_key(self, request: Request, description: str = "") -> Response:
         """Make an API key that signs whatever its owner may read and write."""
-        key, secret = await self._callers.make_key(
-            await self._callers.person(request.headers),
-            bearer_token(request),
-            description=description,
-            can_read=True,
-            can_write=True,
-            prefix="",
+        caller = await self._callers.person(request.headers)
+        key, secret = await self._callers.grants.make(
+            caller, bearer_token(request), Wish(description)
         )
         return JSONResponse({"access-key": key.key_id, "secret-key": secret}, headers=_HEADERS)
 
@@ -100,13 +97,14 @@ class _Teledetection:
                 "access-key": key.key_id,
                 "description": key.description,
             }
-            for key in self._callers.keys_of(caller)
+            for key in self._callers.grants.of(caller, "key")
         ]
         return JSONResponse(listed, headers=_HEADERS)
 
     async def revoke_api_key(self, request: Request, access_key: str) -> Response:
         """Revoke one of one's own API keys."""
-        await self._callers.revoke_key(await self._callers.person(request.headers), access_key)
+        caller = await self._callers.person(request.headers)
+        await self._callers.grants.revoke(caller, access_key, "key")
         return JSONResponse({"detail": f"{access_key} is revoked"}, headers=_HEADERS)
 
     async def _sign(self, request: Request, op: Op) -> Response:

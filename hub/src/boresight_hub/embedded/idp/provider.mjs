@@ -116,7 +116,9 @@ export function makeProvider({
       RefreshToken: lifeOfGrant,
       Session: SIGN_IN_LIFE_S,
     },
-    formats: { customizers: { jwt: (_ctx, token, parts) => tokens.customize(token, parts) } },
+    formats: {
+      customizers: { jwt: (_ctx, token, parts) => tokens.customize(provider, token, parts) },
+    },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },

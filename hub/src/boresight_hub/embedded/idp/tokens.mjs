@@ -63,14 +63,19 @@ export class Tokens {
     };
   }
 
-  // What a signed access token says beside the standard's claims.
-  customize(token, { payload }) {
+  // What a signed access token says beside the standard's claims. A grant begins with a sign-in, or
+  // with the exchange that made it.
+  async customize(provider, token, { payload }) {
     payload.azp = token.clientId;
     if (token.accountId) {
       const person = this.#people.bySubject(token.accountId);
       if (!person) throw new this.#errors.InvalidGrant('this person is not known any more');
       Object.assign(payload, claimsOf(person));
-      if (token.grantId) payload.sid = token.grantId;
+      if (token.grantId) {
+        payload.sid = token.grantId;
+        const grant = await provider.Grant.find(token.grantId);
+        if (grant) payload.auth_time = grant.iat;
+      }
     }
   }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from boresight_hub.access.signing.keystore import ApiKey, KeyStore, new_key_id
+from boresight_hub.access.signing.keystore import ApiKey, KeyStore, is_batch_id, new_key_id
 from boresight_hub.errors import StateError
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -136,9 +136,57 @@ def test_file_of_something_else(path: Path) -> None:
 
 
 def test_newer_file(store: KeyStore, path: Path) -> None:
-    store._db.execute("PRAGMA user_version = 2")
-    with pytest.raises(StateError, match="has version 2"):
+    store._db.execute("PRAGMA user_version = 3")
+    with pytest.raises(StateError, match="has version 3"):
         KeyStore(path, "s")
+
+
+def test_file_of_the_version_before(path: Path) -> None:
+    """As version 1 wrote it; its keys go on."""
+    before = KeyStore(path, "secret of the service")
+    mine = key()
+    secret = before.add(mine, grant_session="s", grant_token="r")
+    for column in ("kind", "ends_at"):
+        before._db.execute(f"ALTER TABLE api_key DROP COLUMN {column}")
+    before._db.execute("PRAGMA user_version = 1")
+    before.close()
+    after = KeyStore(path, "secret of the service")
+    assert after.authentic(mine.key_id, secret) == mine
+    assert after.of("id-of-marie") == [mine]
+    after.close()
+
+
+def test_kinds_are_kept_apart(store: KeyStore) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    api_key = key()
+    batch = key(key_id=new_key_id("batch"), kind="batch", ends_at=soon.replace(microsecond=0))
+    secrets = {
+        each.kind: store.add(each, grant_session=each.kind, grant_token="r")
+        for each in (api_key, batch)
+    }
+    assert store.of("id-of-marie") == [api_key]
+    assert store.of("id-of-marie", "batch") == [batch]
+    assert store.authentic(batch.key_id, secrets["batch"], "batch") == batch
+    assert store.authentic(batch.key_id, secrets["batch"]) is None
+    assert store.authentic(api_key.key_id, secrets["key"], "batch") is None
+    assert is_batch_id(batch.key_id)
+    assert not is_batch_id(api_key.key_id)
+
+
+def test_what_is_past_its_end(store: KeyStore) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    over, going = (
+        key(key_id=new_key_id("batch"), kind="batch", ends_at=ends_at)
+        for ends_at in (past, past + timedelta(hours=1))
+    )
+    secrets = {
+        each.key_id: store.add(each, grant_session=each.key_id, grant_token="r")
+        for each in (over, going)
+    }
+    assert store.authentic(going.key_id, secrets[going.key_id], "batch")
+    assert store.authentic(over.key_id, secrets[over.key_id], "batch") is None
+    assert [each.key_id for each in store.of("id-of-marie", "batch")] == [going.key_id]
+    assert [each.key_id for each in store.over()] == [over.key_id]
 
 
 def test_unknown_and_wrong_take_equal_time(store: KeyStore) -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from boresight_hub.access.policy import CollectionAccess, PolicyTemplate, grants_of
+from boresight_hub.access.policy import (
+    DEFAULT_TEMPLATE,
+    STS_TEMPLATE,
+    CollectionAccess,
+    PolicyTemplate,
+    grants_of,
+)
 from boresight_hub.access.signing.rules import LocalPolicy, Op, local_policy
 from boresight_hub.settings import S3Settings
 
@@ -17,7 +24,7 @@ COLLECTIONS = {
 }
 
 
-def rendered(username: str, *groups: str) -> LocalPolicy:
+def rendered(username: str, *groups: str, template: Path = DEFAULT_TEMPLATE) -> LocalPolicy:
     grants = grants_of(
         username=username,
         subject=f"id-{username}",
@@ -25,7 +32,7 @@ def rendered(username: str, *groups: str) -> LocalPolicy:
         collections=COLLECTIONS,
         admin_group="admins",
     )
-    return local_policy(PolicyTemplate.load().render(grants, S3Settings(), None))
+    return local_policy(PolicyTemplate.load(template).render(grants, S3Settings(), None))
 
 
 CASES: list[tuple[str, tuple[str, ...], Op, str, bool]] = [
@@ -53,12 +60,13 @@ CASES: list[tuple[str, tuple[str, ...], Op, str, bool]] = [
 ]
 
 
+@pytest.mark.parametrize("template", [DEFAULT_TEMPLATE, STS_TEMPLATE], ids=["versitygw", "sts"])
 @pytest.mark.parametrize(("username", "groups", "op", "name", "expected"), CASES)
-def test_default_template(
-    username: str, groups: tuple[str, ...], op: Op, name: str, expected: bool
+def test_templates(
+    username: str, groups: tuple[str, ...], op: Op, name: str, expected: bool, template: Path
 ) -> None:
     bucket, _, key = name.partition("/")
-    assert rendered(username, *groups).allows(op, bucket, key) is expected
+    assert rendered(username, *groups, template=template).allows(op, bucket, key) is expected
 
 
 def policy(*statements: dict[str, object]) -> LocalPolicy:
