@@ -108,3 +108,14 @@ livenessProbe:
   failureThreshold: 4
   timeoutSeconds: 10
 {{- end }}
+
+{{/* Replicas on machines of their own, as far as there are some; takes (list $ "component"). */}}
+{{- define "boresight.spread" -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "boresight.selector" . | nindent 8 }}
+{{- end }}
