@@ -58,7 +58,9 @@ def _complete(node: Node, path: str, defaults: Node) -> None:
 
 def _is_whole(node: Node) -> bool:
     """Whether a default counts as a whole: the parts of resources have none of their own."""
-    return not any("default" in child or "properties" in child for child in node["properties"].values())
+    return not any(
+        "default" in child or "properties" in child for child in node["properties"].values()
+    )
 
 
 def json_schema(node: Node) -> Node:
@@ -122,7 +124,7 @@ def reference_text(node: Node) -> str:
     lines = [
         "# Values of the chart",
         "",
-        "Written from `helm/charts/boresight/values.schema.yaml`. Keys that are not here are refused.",
+        "Written from `helm/charts/boresight/values.schema.yaml`. What is not here is refused.",
         "",
         "| key | default | meaning |",
         "|---|---|---|",
@@ -152,7 +154,9 @@ def _write_rows(node: Node, lines: list[str], prefix: str) -> None:
         default = json.dumps(child.get("default"), ensure_ascii=False)
         shown = f"`{default}`" if len(default) < 60 else "see `values.yaml`"
         choice = f" (one of {', '.join(map(str, child['enum']))})" if "enum" in child else ""
-        lines.append(f"| `{key}` | {shown.replace('|', chr(92) + '|')} | {child['description']}{choice} |")
+        lines.append(
+            f"| `{key}` | {shown.replace('|', chr(92) + '|')} | {child['description']}{choice} |"
+        )
         items = child.get("items", {})
         for part, entry in items.get("properties", {}).items():
             needed = ", needed" if part in items.get("required", []) else ""
