@@ -1,0 +1,118 @@
+"""The real one-node Kubernetes of the tests, driven by its own command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = "boresight"
+USERS = "boresight-users"
+_DEFAULT = ROOT.parent / "shared" / "cluster" / "cluster"
+
+
+class ClusterError(AssertionError):
+    """A command of the cluster failed."""
+
+
+class Cluster:
+    """The node, and what is installed on it."""
+
+    def __init__(self) -> None:
+        self.program = os.environ.get("BORESIGHT_TEST_CLUSTER", str(_DEFAULT))
+
+    def run(self, *arguments: str, stdin: str = "", timeout_s: float = 300.0) -> str:
+        """Run a command of the cluster; returns what it printed."""
+        done = self.attempt(*arguments, stdin=stdin, timeout_s=timeout_s)
+        if done.returncode:
+            text = f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-3000:]}"
+            raise ClusterError(text)
+        return done.stdout
+
+    def attempt(
+        self, *arguments: str, stdin: str = "", timeout_s: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the cluster, whether or not it succeeds."""
+        return subprocess.run(
+            [self.program, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def kubectl(self, *arguments: str, **options: Any) -> str:
+        """Run kubectl as administrator."""
+        return self.run("kubectl", *arguments, **options)
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Objects as JSON."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
+        return found
+
+    def up(self) -> None:
+        """Start the node, with NetworkPolicies enforced."""
+        self.run("up", "--netpol")
+
+    def down(self) -> None:
+        """Stop the node and forget what was on it."""
+        self.run("down", "--wipe")
+
+    def images(self) -> None:
+        """Build what is not built yet, and bring all images into the node."""
+        command = [sys.executable, str(ROOT / "images" / "build.py"), "--engine=cluster", "--tests"]
+        subprocess.run(command, check=True, timeout=3600)
+        listed = self.run("images")
+        names = [line.split()[0] for line in listed.splitlines() if "/boresight-" in line]
+        for name in sorted({name.removeprefix("localhost/") for name in names}):
+            self.run("load", f"{name}:0.1.0", timeout_s=600)
+
+    def install(self, *options: str) -> None:
+        """Install or upgrade the chart with the local environment's values."""
+        self.run(
+            "helm",
+            "upgrade",
+            "--install",
+            "boresight",
+            str(ROOT / "helm" / "charts" / "boresight"),
+            f"--namespace={NAMESPACE}",
+            "--create-namespace",
+            f"--values={ROOT / 'helm' / 'environments' / 'local' / 'values.yaml'}",
+            *options,
+        )
+
+    def wait_ready(self, timeout_s: float = 420.0) -> None:
+        """Wait for every Deployment and StatefulSet of the platform.
+
+        Raises
+        ------
+        ClusterError
+            With events and the state of pods, when one does not become ready.
+        """
+        until_s = time.monotonic() + timeout_s
+        listed = self.kubectl(
+            "--namespace", NAMESPACE, "get", "deployments,statefulsets", "--output=name"
+        )
+        for name in listed.split():
+            left_s = max(1.0, until_s - time.monotonic())
+            done = self.attempt(
+                *("kubectl", "--namespace", NAMESPACE, "rollout", "status", name),
+                f"--timeout={left_s:.0f}s",
+                timeout_s=left_s + 30,
+            )
+            if done.returncode:
+                raise ClusterError(f"{name} is not ready.\n{self.state()}")
+
+    def state(self) -> str:
+        """Pods and events, for who has to find out what is wrong."""
+        shown = []
+        for namespace in (NAMESPACE, USERS):
+            for what in (("pods", "--output=wide"), ("events", "--sort-by=.lastTimestamp")):
+                shown.append(self.attempt("kubectl", "-n", namespace, "get", *what).stdout[-4000:])
+        return "\n".join(shown)
