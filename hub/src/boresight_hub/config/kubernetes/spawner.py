@@ -306,8 +306,12 @@ def apply_pods(c: Config, settings: HubSettings) -> None:
         "fsGroupChangePolicy": "OnRootMismatch",
         **({"fsGroup": pods.group_id} if pods.group_id is not None else {}),
     }
-    # addresses of services in the environment would be taken for settings of ours
-    spawner.extra_pod_config = {"enableServiceLinks": False}
+    spawner.extra_pod_config = {
+        # addresses of services in the environment would be taken for settings of ours
+        "enableServiceLinks": False,
+        # a server that ended is told of, with its cause, and not started again behind one's back
+        "restartPolicy": "Never",
+    }
     spawner.image_pull_policy = pods.image_pull_policy
     spawner.image_pull_secrets = list(pods.image_pull_secrets)
     spawner.priority_class_name = pods.user_priority_class
