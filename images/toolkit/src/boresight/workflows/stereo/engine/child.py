@@ -4,7 +4,7 @@ A process of its own because CARS keeps state in modules and environment, is men
 replacing functions, may use more memory than planned, and has to be ended at any moment.
 
 ``SPEC.json`` holds ``configuration`` (of CARS), ``shared`` (folder of files made once per pair, or
-null), ``sharing`` (values of :class:`~.matching.Sharing`, or null), ``parent`` (process id). On
+null), ``sharing`` (values of ``matching.Sharing``, or null), ``parent`` (process id). On
 failure ``failure.json`` beside it holds type, message and where.
 """
 

@@ -98,7 +98,7 @@ class RunRecord:
 
 
 class Helpers(Protocol):
-    """Others that match epipolar tiles for a run, see :mod:`.matching`."""
+    """Others that match for a run, as :mod:`boresight.workflows.stereo.engine.matching` says."""
 
     @property
     def sharing(self) -> Sharing:
