@@ -205,7 +205,7 @@ def run_matching(
     """
     folder.mkdir(parents=True, exist_ok=True)
     return _run_child(
-        [f"{Sharing.__module__}", str(request), str(answer), str(os.getpid())],
+        ["boresight.workflows.stereo.engine.matching", str(request), str(answer), str(os.getpid())],
         folder,
         limits=limits,
         cache=cache,
