@@ -113,6 +113,29 @@ class AccessStack:
         file = self.settings.state_dir / f"{replica}.log"
         return file.read_text(errors="replace") if file.exists() else ""
 
+    def ledger(self) -> bytes:
+        """Everything the service has written down: its files, or all rows of its database."""
+        ledger = self.settings.access.ledger
+        if ledger.kind == "sqlite":
+            folder = self.settings.state_dir / "access"
+            return b"".join(path.read_bytes() for path in folder.iterdir())
+        import psycopg
+
+        password = self.settings.secret(ledger.password_secret)
+        values: list[Any] = []
+        with psycopg.connect(
+            host=ledger.host,
+            port=ledger.port,
+            dbname=ledger.database,
+            user=ledger.user,
+            password=password,
+            sslmode=ledger.sslmode,
+        ) as connection:
+            for table in ("session", "sign_out", "api_key"):
+                for row in connection.execute(f"select * from {table}"):
+                    values += row
+        return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)
+
     @property
     def _s3_log(self) -> Path:
         return self.settings.state_dir / "s3-access.log"
