@@ -26,7 +26,7 @@ from boresight_hub.errors import SettingsError, StateError
 from boresight_hub.settings import HubSettings
 
 # a file of SQLite is strict about its types and knows few
-Instant = sa.Double().with_variant(sqlite.REAL(), "sqlite")
+Instant: sa.types.TypeEngine[float] = sa.Double().with_variant(sqlite.REAL(), "sqlite")
 """Seconds since 1970 UTC."""
 
 _BUSY_TIMEOUT_S = 5
