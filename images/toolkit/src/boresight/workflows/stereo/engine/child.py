@@ -29,6 +29,8 @@ _PR_SET_PDEATHSIG = 1
 
 FAILURE = "failure.json"
 
+logger = logging.getLogger(__name__)
+
 
 def main(spec_path: Path) -> int:
     """Run CARS as ``spec_path`` says; 0 when it has ended well."""
@@ -75,6 +77,7 @@ def _run(configuration: dict[str, Any], shared: Path | None, sharing: Sharing | 
         _take_shared(shared)
     if sharing is not None:
         matching.install(sharing)
+    _tell_steps()
     from cars.core import cars_logging
     from cars.core.progress.progress import ProgressTree
     from cars.pipelines.pipeline import Pipeline
@@ -131,6 +134,24 @@ def _leave_out_profiling() -> None:
     log_wrapper.CarsMemProf = Unwatched
     log_wrapper.generate_summary = nothing
     log_wrapper.generate_pdf_profiling = nothing
+
+
+def _tell_steps() -> None:
+    """Write each step to the log as it begins; in one process CARS tells of tasks at their end."""
+    from cars.orchestrator.cluster.sequential_cluster import SequentialCluster
+
+    original = SequentialCluster.create_task_wrapped
+
+    def create_task_wrapped(self: Any, func: Any, nout: int = 2) -> Any:
+        task = original(self, func, nout=nout)
+
+        def told(*args: Any, **kwargs: Any) -> Any:
+            logger.info("step %s", kwargs.get("func_name", ""))
+            return task(*args, **kwargs)
+
+        return told
+
+    SequentialCluster.create_task_wrapped = create_task_wrapped
 
 
 def _take_shared(shared: Path) -> None:
