@@ -53,9 +53,13 @@ class AccessStack:
         s3: dict[str, Any] | None = None,
         port: int | None = None,
         log_level: str = "INFO",
+        replicas: int = 1,
         **access: Any,
     ) -> None:
-        (state_dir / "secrets").mkdir(mode=0o700, parents=True)
+        (state_dir / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._replicas = replicas
+        if replicas > 1:
+            access["share_port"] = True
         self.settings = HubSettings(
             state_dir=state_dir,
             port=port or free_base_port(),
@@ -79,9 +83,11 @@ class AccessStack:
 
     def stop(self, *names: str, kill: bool = False) -> None:
         for name in names:
-            process = self.processes.pop(name)
-            process.kill() if kill else process.terminate()
-            process.wait(15)
+            # replicas of a service stand behind it as name#2, name#3, …
+            for one in [each for each in self.processes if each.partition("#")[0] == name]:
+                process = self.processes.pop(one)
+                process.kill() if kill else process.terminate()
+                process.wait(15)
 
     def roll(self, name: str) -> None:
         """Restart a service that shares its port: the next is ready before this one goes."""
@@ -92,12 +98,43 @@ class AccessStack:
         before.wait(15)
 
     def close(self) -> None:
-        self.stop(*reversed(list(self.processes)))
+        self.stop(*(name for name in reversed(list(self.processes)) if "#" not in name))
         if self.origin:
             self.origin.close()
 
     def log(self, name: str) -> str:
-        return (self.settings.state_dir / f"{name}.log").read_text(errors="replace")
+        """Log of a service, of all its replicas together."""
+        return self.log_of(name) + "".join(
+            self.log_of(file.stem) for file in sorted(self.settings.state_dir.glob(f"{name}#*.log"))
+        )
+
+    def log_of(self, replica: str) -> str:
+        """Log of one process: ``access``, ``access#2``."""
+        file = self.settings.state_dir / f"{replica}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def ledger(self) -> bytes:
+        """Everything the service has written down: its files, or all rows of its database."""
+        ledger = self.settings.access.ledger
+        if ledger.kind == "sqlite":
+            folder = self.settings.state_dir / "access"
+            return b"".join(path.read_bytes() for path in folder.iterdir())
+        import psycopg
+
+        password = self.settings.secret(ledger.password_secret)
+        values: list[Any] = []
+        with psycopg.connect(
+            host=ledger.host,
+            port=ledger.port,
+            dbname=ledger.database,
+            user=ledger.user,
+            password=password,
+            sslmode=ledger.sslmode,
+        ) as connection:
+            for table in ("session", "sign_out", "api_key"):
+                for row in connection.execute(f"select * from {table}"):
+                    values += row
+        return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)
 
     @property
     def _s3_log(self) -> Path:
@@ -198,8 +235,10 @@ class AccessStack:
 
     def _start_access(self) -> None:
         self._python("access")
+        for number in range(2, self._replicas + 1):
+            self._python("access", f"access#{number}")
 
-    def _python(self, name: str) -> None:
+    def _python(self, name: str, replica: str = "") -> None:
         env = {
             **os.environ,
             "BORESIGHT_STATE_DIR": str(self.settings.state_dir),
@@ -210,14 +249,16 @@ class AccessStack:
             "BORESIGHT_S3": self.settings.s3.model_dump_json(),
             "BORESIGHT_LOG_LEVEL": self.settings.log_level,
         }
-        self._run(name, Command([sys.executable, "-m", f"boresight_hub.{name}"], env))
+        before = self.log(name).count(_READY)
+        self._run(name, Command([sys.executable, "-m", f"boresight_hub.{name}"], env), replica)
         url = f"{self.settings.url_of(name)}/services/{name}/health"
-        self._wait(name, lambda: _answers(url))
+        # another replica answers as well, so it has to say by itself that it listens
+        self._wait(name, lambda: self.log(name).count(_READY) > before and _answers(url), replica)
 
-    def _run(self, name: str, command: Command) -> None:
+    def _run(self, name: str, command: Command, replica: str = "") -> None:
         hidden = {key: self.settings.secret(file) for key, file in command.secret_env.items()}
-        with (self.settings.state_dir / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
+        with (self.settings.state_dir / f"{replica or name}.log").open("ab") as log:
+            self.processes[replica or name] = subprocess.Popen(
                 command.argv,
                 env=command.env | hidden,
                 cwd=command.cwd,
@@ -226,10 +267,10 @@ class AccessStack:
                 stderr=log,
             )
 
-    def _wait(self, name: str, is_ready: Any) -> None:
+    def _wait(self, name: str, is_ready: Any, replica: str = "") -> None:
         deadline = time.monotonic() + 60
         while not is_ready():
-            assert self.processes[name].poll() is None, self.log(name)
+            assert self.processes[replica or name].poll() is None, self.log(name)
             assert time.monotonic() < deadline, self.log(name)
             time.sleep(0.05)
 

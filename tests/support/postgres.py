@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,11 +161,27 @@ class Postgres:
             connection.execute(f"create database {name} template template_catalogue")
         return name
 
-    def keep_secret(self, state_dir: Path) -> None:
+    def make_ledger(self, state_dir: Path) -> dict[str, Any]:
+        """An empty database of an access service, and how the service is told of it."""
+        self._made += 1
+        name = f"ledger_{self._made}"
+        with self.connect("postgres") as connection:
+            connection.execute(f"create role {name} login password '{self.password}'")
+            connection.execute(f"create database {name} owner {name}")
+        self.keep_secret(state_dir, "access-database-password")
+        return {
+            "kind": "postgresql",
+            "port": self.port,
+            "database": name,
+            "user": name,
+            "sslmode": "disable",
+        }
+
+    def keep_secret(self, state_dir: Path, name: str = "pgstac-password") -> None:
         """Put the password where the service looks for it."""
         folder = state_dir / "secrets"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = folder / "pgstac-password"
+        file = folder / name
         file.touch(mode=0o600)
         file.write_text(self.password)
 

@@ -83,6 +83,37 @@ class S3Settings(_Part):
     home_bucket: str = "home"
 
 
+_CREDENTIAL_FILE = "file below the secrets folder; empty where the server needs none"
+
+
+class PostgresSettings(_Part):
+    """A database of a PostgreSQL server, and who opens it."""
+
+    host: str = Field("127.0.0.1", description="name, address, or folder of a unix socket")
+    port: int = Field(5432, ge=1, le=65535)
+    database: str = "boresight"
+    user: str = "boresight"
+    password_secret: str = Field("postgres-password", description=_CREDENTIAL_FILE)
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = Field(
+        "verify-full", description="of no matter on a unix socket"
+    )
+    ca_path: Path | None = Field(
+        None,
+        description="authorities of the server's certificate; none: the system's, for verify-full",
+    )
+
+
+class LedgerSettings(PostgresSettings):
+    """What the access service remembers: sessions, sign-outs, API keys, batch grants."""
+
+    kind: Literal["sqlite", "postgresql"] = Field(
+        "sqlite", description="sqlite: files of one machine; postgresql: for several replicas"
+    )
+    user: str = "boresight_access"
+    password_secret: str = Field("access-database-password", description=_CREDENTIAL_FILE)
+    timeout_s: int = Field(3, ge=1, description="for a connection, and for a statement")
+
+
 class RateClass(_Part):
     """How many addresses one person may have signed."""
 
@@ -147,6 +178,7 @@ class AccessSettings(_Part):
         "pass-through: the store has an STS of its own (AWS, Ceph RGW)",
     )
     upstream: UpstreamSettings = UpstreamSettings()
+    ledger: LedgerSettings = LedgerSettings()
     audience: str = "s3"
     role_arn: str = "arn:aws:iam::000000000000:role/boresight-user"
     session_life_s: int = Field(3600, ge=3, le=43200, description="life of a set of S3 credentials")
@@ -160,24 +192,11 @@ class AccessSettings(_Part):
     batch_grants: BatchGrantSettings = BatchGrantSettings()
 
 
-class PgstacSettings(_Part):
+class PgstacSettings(PostgresSettings):
     """The PostgreSQL server of a catalogue on pgSTAC."""
 
-    host: str = Field("127.0.0.1", description="name, address, or folder of a unix socket")
-    port: int = Field(5432, ge=1, le=65535)
-    database: str = "boresight"
     user: str = "boresight_stac"
-    password_secret: str = Field(
-        "pgstac-password",
-        description="file below the secrets folder; empty where the server needs none",
-    )
-    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = Field(
-        "verify-full", description="of no matter on a unix socket"
-    )
-    ca_path: Path | None = Field(
-        None,
-        description="authorities of the server's certificate; none: the system's, for verify-full",
-    )
+    password_secret: str = Field("pgstac-password", description=_CREDENTIAL_FILE)
     connections: int = Field(8, ge=1, description="at most, of one process")
 
 

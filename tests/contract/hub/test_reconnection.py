@@ -225,6 +225,7 @@ def test_kernel_that_seems_busy_for_ever(server: HubSession, dies: bool) -> None
     else:
         kernel.execute(code)
     assert route.opened == 2
+    assert kernel._who, "it was asked which process it is"
     kernel.close()
 
 

@@ -16,14 +16,6 @@ from boresight_hub.settings import HubSettings
 from boresight_hub.stac.principal import Principal
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[pg.Postgres]:
-    """A server of our own; the test is skipped where PostgreSQL and PostGIS are not installed."""
-    server = pg.Postgres(pg.require())
-    yield server
-    server.close()
-
-
 class Backend:
     """Makes settings of one backend: each call is another, empty catalogue."""
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -134,17 +135,28 @@ def test_equals_the_whole_run(
 def test_next_run_of_the_same_client_outlives_a_killed_worker(
     run: Run, volume: Path, whole: StereoResult, workers: Cluster
 ) -> None:
-    victim = min(_alive(workers.client))
+    pids = workers.client.run(os.getpid)
+    address, victim = min(pids.items(), key=lambda item: item[1])
     killed: list[int] = []
+
+    def kill_at_work() -> None:
+        for _ in range(600):
+            if workers.client.run(executing, workers=[address])[address]:
+                killed.append(victim)
+                os.kill(victim, signal.SIGKILL)
+                return
+            time.sleep(0.1)
+
+    strike = threading.Thread(target=kill_at_work)
 
     def kill_one(_share: float, what: str) -> None:
         # not of the reduced images: at full resolution
-        if what == "shared volume: matching" and not killed:
-            killed.append(victim)
-            os.kill(victim, signal.SIGKILL)
+        if what == "shared volume: disparity range" and not strike.ident:
+            strike.start()
 
     made = run("killed", distribution="shared-volume", shared_volume=str(volume), progress=kill_one)
-    assert killed
+    strike.join(60)
+    assert killed, "a worker was killed at work"
     _assert_same(made, whole)
     workers.wait_for_workers(2, timeout_s=60)
     assert victim not in _alive(workers.client)

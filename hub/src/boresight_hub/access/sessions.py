@@ -13,52 +13,69 @@ to lose. When the secret changes, what was written before is unreadable and coun
 from __future__ import annotations
 
 import base64
-import os
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from boresight_hub.errors import StateError
+from boresight_hub.access.database import Instant, Schema, Store
 from boresight_hub.oidc import Claims
 
-_SCHEMA_VERSION = 2
-_FIRST_SCHEMA = """
-CREATE TABLE session (
-    access_key TEXT PRIMARY KEY,
-    reuse_key TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    username TEXT NOT NULL,
-    secret BLOB NOT NULL,
-    created_at REAL NOT NULL,
-    expires_at REAL NOT NULL
-) STRICT;
-CREATE INDEX session_reuse ON session (reuse_key, expires_at);
-"""
-_SECOND_SCHEMA = """
-ALTER TABLE session ADD COLUMN token BLOB;
-ALTER TABLE session ADD COLUMN sign_in TEXT NOT NULL DEFAULT '';
-CREATE INDEX session_owner ON session (subject, sign_in);
-CREATE TABLE sign_out (
-    subject TEXT NOT NULL,
-    sign_in TEXT NOT NULL,
-    at REAL NOT NULL,
-    PRIMARY KEY (subject, sign_in)
-) STRICT, WITHOUT ROWID;
-"""
-# from which version on what has to be done
-_STEPS = {0: _FIRST_SCHEMA + _SECOND_SCHEMA, 1: _SECOND_SCHEMA}
+_METADATA = sa.MetaData()
+_SESSION = sa.Table(
+    "session",
+    _METADATA,
+    sa.Column("access_key", sa.Text, primary_key=True),
+    sa.Column("reuse_key", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("token", sa.LargeBinary),
+    sa.Column("sign_in", sa.Text, nullable=False, server_default=""),
+    sa.Index("session_reuse", "reuse_key", "expires_at"),
+    sa.Index("session_owner", "subject", "sign_in"),
+    sqlite_strict=True,
+)
+_SIGN_OUT = sa.Table(
+    "sign_out",
+    _METADATA,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("sign_in", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+_SCHEMA = Schema(
+    "ledger of sessions",
+    _METADATA,
+    version=2,
+    loss="running jobs are not harmed",
+    steps={
+        1: """
+        ALTER TABLE session ADD COLUMN token BLOB;
+        ALTER TABLE session ADD COLUMN sign_in TEXT NOT NULL DEFAULT '';
+        CREATE INDEX session_owner ON session (subject, sign_in);
+        CREATE TABLE sign_out (
+            subject TEXT NOT NULL,
+            sign_in TEXT NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (subject, sign_in)
+        ) STRICT, WITHOUT ROWID;
+        """
+    },
+)
+#: Where each machine is by itself.
+LEDGER_FILE = "sessions.sqlite"
 #: For how long tokens from before a sign-out are known; longer than any access token lives.
 SIGN_OUT_KEPT = timedelta(days=7)
 # no identity provider gives a sign-in this name
 _EVERYWHERE = "*"
-
-_COLUMNS = "access_key, subject, username, secret, token, created_at, expires_at, sign_in"
-_Row = tuple[str, str, str, bytes, bytes | None, float, float, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +116,12 @@ class Session:
 
 
 class Ledger:
-    """Sessions that were handed out, in SQLite.
+    """Sessions that were handed out.
 
     Parameters
     ----------
-    path : Path
-        File; made when absent, readable by its owner only.
+    engine : sqlalchemy.Engine
+        Closed with the ledger.
     root_secret : str
         Root secret of the store, or of this service; the key the ledger is encrypted with is
         derived from it.
@@ -112,105 +129,74 @@ class Ledger:
     Raises
     ------
     StateError
-        When the file is not ours or of a newer version.
+        When the database is not ours, of a newer version, or out of reach.
+
+    Notes
+    -----
+    Every other call raises :class:`~boresight_hub.access.refusals.RefusalError` when the database
+    is out of reach.
     """
 
-    def __init__(self, path: Path, root_secret: str) -> None:
+    def __init__(self, engine: sa.Engine, root_secret: str) -> None:
         key = HKDF(SHA256(), 32, salt=None, info=b"boresight access session ledger").derive(
             root_secret.encode()
         )
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if steps := _STEPS.get(version):
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-                )
-        except sqlite3.Error as exc:
-            self._db.close()
-            raise StateError(
-                f"{path} is not a ledger of sessions: {exc}.",
-                remedy="Move the file away and start again; running jobs are not harmed.",
-            ) from exc
-        if version not in (*_STEPS, _SCHEMA_VERSION):
-            self._db.close()
-            raise StateError(
-                f"{path} has version {version}, this program writes {_SCHEMA_VERSION}.",
-                remedy="Use the program that wrote it, or move the file away.",
-            )
+        self._db = Store(engine, _SCHEMA)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close every connection."""
         self._db.close()
 
     def add(self, session: Session, reuse_key: str) -> None:
         """Remember ``session`` under ``reuse_key``."""
         token = session.session_token
-        self._db.execute(
-            "INSERT OR REPLACE INTO session (reuse_key, access_key, subject, username, secret, "
-            "token, created_at, expires_at, sign_in) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                reuse_key,
-                session.access_key,
-                session.subject,
-                session.username,
-                self._fernet.encrypt(session.secret_key.encode()),
-                self._fernet.encrypt(token.encode()) if token else None,
-                session.created_at.timestamp(),
-                session.expires_at.timestamp(),
-                session.sign_in,
-            ),
+        self._db.put(
+            _SESSION,
+            reuse_key=reuse_key,
+            access_key=session.access_key,
+            subject=session.subject,
+            username=session.username,
+            secret=self._fernet.encrypt(session.secret_key.encode()),
+            token=self._fernet.encrypt(token.encode()) if token else None,
+            created_at=session.created_at.timestamp(),
+            expires_at=session.expires_at.timestamp(),
+            sign_in=session.sign_in,
         )
 
     def young(self, reuse_key: str, now: datetime) -> Session | None:
         """Session under ``reuse_key`` that may be handed out again, if there is one."""
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM session WHERE reuse_key = ? "  # noqa: S608 - a constant
-            "ORDER BY expires_at DESC LIMIT 1",
-            (reuse_key,),
-        ).fetchone()
-        session = self._session(row)
+        youngest = _SESSION.c.expires_at.desc()
+        session = self._one(
+            sa.select(_SESSION).where(_SESSION.c.reuse_key == reuse_key).order_by(youngest).limit(1)
+        )
         return session if session and session.is_young(now) else None
 
     def find(self, access_key: str) -> Session | None:
         """Session with ``access_key``, if there is one, ended or not."""
-        return self._session(
-            self._db.execute(
-                f"SELECT {_COLUMNS} FROM session WHERE access_key = ?",  # noqa: S608 - a constant
-                (access_key,),
-            ).fetchone()
-        )
+        return self._one(sa.select(_SESSION).where(_SESSION.c.access_key == access_key))
 
     def forget(self, ended_before: datetime) -> int:
         """Drop what ended before; returns how many sessions there were."""
         # a sign-in elsewhere may renew its tokens for a year: what ended those stays
-        self._db.execute(
-            "DELETE FROM sign_out WHERE sign_in != ? AND at < ?",
-            (_EVERYWHERE, (ended_before - SIGN_OUT_KEPT).timestamp()),
+        at = (ended_before - SIGN_OUT_KEPT).timestamp()
+        self._db.change(
+            sa.delete(_SIGN_OUT).where(_SIGN_OUT.c.sign_in != _EVERYWHERE, _SIGN_OUT.c.at < at)
         )
-        return self._db.execute(
-            "DELETE FROM session WHERE expires_at < ?", (ended_before.timestamp(),)
-        ).rowcount
+        over = _SESSION.c.expires_at < ended_before.timestamp()
+        return self._db.change(sa.delete(_SESSION).where(over))
 
     def drop(self, subject: str, sign_in: str | None) -> int:
         """Drop the sessions of one sign-in of a person, or with None all; returns how many."""
-        rule = "subject = ?" if sign_in is None else "subject = ? AND sign_in = ?"
-        return self._db.execute(
-            f"DELETE FROM session WHERE {rule}",  # noqa: S608 - one of two constants
-            (subject,) if sign_in is None else (subject, sign_in),
-        ).rowcount
+        statement = sa.delete(_SESSION).where(_SESSION.c.subject == subject)
+        if sign_in is not None:
+            statement = statement.where(_SESSION.c.sign_in == sign_in)
+        return self._db.change(statement)
 
     def sign_out(self, subject: str, sign_in: str | None, at: datetime) -> None:
         """Remember that a sign-in of a person has ended, or with None all that began before."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO sign_out VALUES (?, ?, ?)",
-            (subject, _EVERYWHERE if sign_in is None else sign_in, at.timestamp()),
-        )
+        which = _EVERYWHERE if sign_in is None else sign_in
+        self._db.put(_SIGN_OUT, subject=subject, sign_in=which, at=at.timestamp())
 
     def has_signed_out(self, claims: Claims) -> bool:
         """Whether a token is from before its owner signed out.
@@ -220,37 +206,34 @@ class Ledger:
         themselves, also those that go on renewing their tokens elsewhere.
         """
         began_at = claims.signed_in_at or claims.issued_at
-        return (
-            self._db.execute(
-                "SELECT 1 FROM sign_out WHERE subject = :subject AND "
-                "((sign_in = :one AND at >= :issued) OR (sign_in = :all AND at >= :began))",
-                {
-                    "subject": claims.subject,
-                    "one": claims.session_id,
-                    "all": _EVERYWHERE,
-                    "issued": claims.issued_at.timestamp(),
-                    "began": began_at.timestamp(),
-                },
-            ).fetchone()
-            is not None
+        sign_in, at = _SIGN_OUT.c.sign_in, _SIGN_OUT.c.at
+        statement = sa.select(at).where(
+            _SIGN_OUT.c.subject == claims.subject,
+            sa.or_(
+                sa.and_(sign_in == claims.session_id, at >= claims.issued_at.timestamp()),
+                sa.and_(sign_in == _EVERYWHERE, at >= began_at.timestamp()),
+            ),
         )
+        return self._db.first(statement) is not None
 
-    def _session(self, row: _Row | None) -> Session | None:
+    def _one(self, statement: sa.Select[Any]) -> Session | None:
+        row = self._db.first(statement)
         if row is None:
             return None
-        access_key, subject, username, secret, token, created_at, expires_at, sign_in = row
+        stored = dict(zip(_SESSION.c.keys(), row, strict=True))
+        token = stored["token"]
         try:
-            secret_key = self._fernet.decrypt(secret).decode()
+            secret_key = self._fernet.decrypt(stored["secret"]).decode()
             session_token = self._fernet.decrypt(token).decode() if token else ""
         except InvalidToken:
             return None
         return Session(
-            subject=subject,
-            username=username,
-            access_key=access_key,
+            subject=stored["subject"],
+            username=stored["username"],
+            access_key=stored["access_key"],
             secret_key=secret_key,
-            created_at=datetime.fromtimestamp(created_at, UTC),
-            expires_at=datetime.fromtimestamp(expires_at, UTC),
+            created_at=datetime.fromtimestamp(stored["created_at"], UTC),
+            expires_at=datetime.fromtimestamp(stored["expires_at"], UTC),
             session_token=session_token,
-            sign_in=sign_in,
+            sign_in=stored["sign_in"],
         )

@@ -35,6 +35,13 @@ NUMERICS = {
     "SHARELOC_NUMBA_PARALLEL": "False",
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }
+# Dask watches itself a hundred times a second, in each process: on a machine whose cores are all
+# at work that is taken from the work. Memory, load and profile are seen as well at this pace.
+_WATCHING = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "100ms",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "500ms",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "2s",
+}
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,7 @@ def _common(member: Member) -> dict[str, str]:
         "TMPDIR": str(member.scratch),
         "DASK_TEMPORARY_DIRECTORY": str(member.scratch),
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
+        **_WATCHING,
         SECRET_FILE_VARIABLE: str(member.folder / "certs" / "dashboard-secret"),
         CLUSTER_MARK: member.cluster,
         MEMBER_MARK: member.name,

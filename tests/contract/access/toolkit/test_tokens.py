@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.people import TokenFiles, sign_in_here
+from support.people import TokenFiles, forget_environment, sign_in_here
 from support.signing_stack import SigningStack
 
 from boresight import access
@@ -298,6 +298,34 @@ def test_sign_out_ends_it_at_the_provider_too(stack: SigningStack, own_laptop: P
     )
     with pytest.raises(AccessError, match=r"nobody has signed in.*sign_in"):
         access.token("access")
+
+
+def test_sign_out_everywhere(
+    stack: SigningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_environment(monkeypatch)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    # somebody nobody else here has signed in as
+    assert sign_in_here(stack.idp, "lea") == "lea"
+
+    def ask(method: str, path: str, **more: Any) -> httpx.Response:
+        return stack.request(method, path, headers=bearer, **more)
+
+    bearer = {"authorization": f"Bearer {access.token('access')}"}
+    key = ask("POST", "keys", json={}).json()
+    by_key = {"access-key": key["access_key"], "secret-key": key["secret_key"]}
+    assert ask("POST", "batch-grants", json={}).status_code == 201
+    home = {"hrefs": [f"{stack.settings.s3_url}/home/lea/a.txt"]}
+    assert stack.request("POST", "sign", headers=by_key, json=home).status_code == 200
+
+    ended = access.sign_out_everywhere()
+
+    assert ended["api_keys"] >= 1
+    assert ended["batch_grants"] >= 1
+    assert ended["sessions"] >= 1
+    assert list(tmp_path.rglob("*.json")) == []
+    assert stack.request("POST", "sign", headers=by_key, json=home).status_code == 401
+    assert ask("POST", "sign", json=home).json()["type"] == "urn:boresight:problem:signed-out"
 
 
 def test_a_session_that_is_over_says_so(stack: SigningStack, own_laptop: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from boresight_hub.access.database import sqlite_file
 from boresight_hub.access.sessions import SIGN_OUT_KEPT, Ledger, Session
 from boresight_hub.errors import StateError
 from boresight_hub.oidc import Claims
@@ -23,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    made = Ledger(path, "root")
+    made = Ledger(sqlite_file(path), "root")
     yield made
     made.close()
 
@@ -49,7 +50,7 @@ def test_the_youngest_is_handed_out(ledger: Ledger) -> None:
 def test_found_after_a_restart_and_forgotten_after_its_end(ledger: Ledger, path: Path) -> None:
     ledger.add(SESSION, "k")
     ledger.close()
-    again = Ledger(path, "root")
+    again = Ledger(sqlite_file(path), "root")
     assert again.find("AKIA1") == SESSION
     assert again.forget(after(100)) == 0
     assert again.forget(after(101)) == 1
@@ -63,21 +64,21 @@ def test_encrypted_and_private(ledger: Ledger, path: Path) -> None:
         assert b"very-secret" not in file.read_bytes()
         assert file.stat().st_mode & 0o077 == 0
     ledger.close()
-    other = Ledger(path, "another root secret")
+    other = Ledger(sqlite_file(path), "another root secret")
     assert other.find("AKIA1") is None
     other.close()
 
 
 def test_files_that_are_refused(path: Path) -> None:
     path.write_bytes(b"no database at all, but long enough to look like one" * 20)
-    with pytest.raises(StateError, match="not a ledger"):
-        Ledger(path, "root")
+    with pytest.raises(StateError, match="cannot be used as the ledger of sessions"):
+        Ledger(sqlite_file(path), "root")
     path.unlink()
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(StateError, match="version 99"):
-        Ledger(path, "root")
+        Ledger(sqlite_file(path), "root")
 
 
 def test_session_token_is_kept_and_hidden(ledger: Ledger, path: Path) -> None:
@@ -91,14 +92,16 @@ def test_session_token_is_kept_and_hidden(ledger: Ledger, path: Path) -> None:
 
 def test_file_of_the_version_before(path: Path) -> None:
     """As version 1 wrote it; its sessions go on."""
-    before = Ledger(path, "root")
+    before = Ledger(sqlite_file(path), "root")
     before.add(SESSION, "k")
-    before._db.executescript(
+    before.close()
+    file = sqlite3.connect(path)
+    file.executescript(
         "DROP TABLE sign_out; DROP INDEX session_owner; ALTER TABLE session DROP COLUMN token;"
         "ALTER TABLE session DROP COLUMN sign_in; PRAGMA user_version = 1;"
     )
-    before.close()
-    after = Ledger(path, "root")
+    file.close()
+    after = Ledger(sqlite_file(path), "root")
     assert after.young("k", START) == SESSION
     after.close()
 

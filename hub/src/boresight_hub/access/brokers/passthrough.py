@@ -23,11 +23,12 @@ import httpx
 from boresight_hub.access import refusals
 from boresight_hub.access.brokers.base import LedgerBroker, policy_too_long
 from boresight_hub.access.brokers.interface import WebIdentity
+from boresight_hub.access.database import engine_for
 from boresight_hub.access.directory import CollectionDirectory
 from boresight_hub.access.policy import STS_TEMPLATE, Grants, PolicyTemplate
 from boresight_hub.access.query import VERSION
 from boresight_hub.access.refusals import RefusalError
-from boresight_hub.access.sessions import Ledger, Session
+from boresight_hub.access.sessions import LEDGER_FILE, Ledger, Session
 from boresight_hub.errors import CredentialError, SettingsError, SignInError
 from boresight_hub.oidc import Claims
 from boresight_hub.settings import HubSettings
@@ -91,9 +92,7 @@ class PassThroughBroker(LedgerBroker):
             settings,
             template=PolicyTemplate.load(STS_TEMPLATE),
             directory=CollectionDirectory(settings),
-            ledger=Ledger(
-                settings.folder("access") / "sessions.sqlite", settings.secret("access-signing-key")
-            ),
+            ledger=Ledger(engine_for(settings, LEDGER_FILE), settings.secret("access-signing-key")),
             http=httpx.AsyncClient(timeout=upstream.timeout_s, verify=trusted, trust_env=False),
         )
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from boresight_hub.access import refusals
 from boresight_hub.access.brokers.base import LedgerBroker, policy_too_long
 from boresight_hub.access.brokers.interface import WebIdentity
+from boresight_hub.access.database import engine_for
 from boresight_hub.access.directory import CollectionDirectory
 from boresight_hub.access.iam import IamClient, IamError
 from boresight_hub.access.policy import MAX_POLICY_CHARS, Grants, PolicyTemplate
-from boresight_hub.access.sessions import Ledger, Session
+from boresight_hub.access.sessions import LEDGER_FILE, Ledger, Session
 from boresight_hub.oidc import Claims
 from boresight_hub.settings import HubSettings
 
@@ -65,7 +66,7 @@ class VersitygwBroker(LedgerBroker):
                 settings.url_of("s3_iam"), settings.secret("s3-root-access-key"), root_secret
             ),
             directory=CollectionDirectory(settings),
-            ledger=Ledger(settings.folder("access") / "sessions.sqlite", root_secret),
+            ledger=Ledger(engine_for(settings, LEDGER_FILE), root_secret),
         )
 
     async def close(self) -> None:

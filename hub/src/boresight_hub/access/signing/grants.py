@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ from boresight_hub.settings import HubSettings
 # an access token that is about to end is replaced before
 _MARGIN = timedelta(seconds=10)
 _MAX_DESCRIPTION_CHARS = 200
+_LEASE_MARGIN_S = 5.0
+_LEASE_POLL_S = 0.1
 _NAMES: dict[Kind, str] = {"key": "API key", "batch": "batch grant"}
 
 _T = TypeVar("_T")
@@ -282,6 +285,23 @@ class Grants:
             )
 
     async def _renewed(self, key: ApiKey) -> Owner:
+        # as long as the provider may take, and a little for what stands around it
+        lease_s = self._settings.oidc.http_timeout_s + _LEASE_MARGIN_S
+        deadline = time.monotonic() + lease_s
+        while not self._keys.lease(key.key_id, lease_s):
+            if time.monotonic() > deadline or not self.is_live(key.key_id):
+                raise unavailable(f"The grant of {key.key_id} is being renewed.")
+            await asyncio.sleep(_LEASE_POLL_S)
+        try:
+            tokens = await self._refreshed(key)
+        finally:
+            self._keys.release(key.key_id)
+        claims = await self.verified(tokens.access_token)
+        if claims.subject != key.subject or claims.is_service:
+            raise _grant_over(key)
+        return Owner(replace(claims, session_id=key.key_id), tokens.access_token)
+
+    async def _refreshed(self, key: ApiKey) -> oidc.Tokens:
         grant = self._keys.grant(key.key_id)
         if grant is None:
             raise _grant_over(key)
@@ -294,10 +314,7 @@ class Grants:
             raise unavailable(exc.message) from exc
         if tokens.refresh_token and tokens.refresh_token != grant:
             self._keys.renew_grant(key.key_id, tokens.refresh_token)
-        claims = await self.verified(tokens.access_token)
-        if claims.subject != key.subject or claims.is_service:
-            raise _grant_over(key)
-        return Owner(replace(claims, session_id=key.key_id), tokens.access_token)
+        return tokens
 
 
 def unavailable(message: str) -> SigningError:

@@ -1,60 +1,65 @@
-"""API keys and grants of batch runs at rest, in SQLite.
+"""API keys and grants of batch runs at rest.
 
 Both are the same thing, an offline grant of a person behind a random secret, and differ in what
 they are good for: an API key has addresses signed, a batch run gets credentials of its owner.
 
 The secret part of a key is random, so a plain keyed hash is enough: what is stored is
-``HMAC-SHA256(pepper, secret)``, and who has the file alone can check no guess. The offline grant of
-the owner is encrypted. Pepper and encryption key are derived from one secret of the service that
-is not in the file.
+``HMAC-SHA256(pepper, secret)``, and who has the database alone can check no guess. The offline
+grant of the owner is encrypted. Pepper and encryption key are derived from one secret of the
+service that is not in the database.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
-import os
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from boresight_hub.access.database import Instant, Schema, Store
 from boresight_hub.access.signing.core import Limits
-from boresight_hub.errors import StateError
 
-_SCHEMA_VERSION = 2
-_FIRST_SCHEMA = """
-CREATE TABLE api_key (
-    id TEXT PRIMARY KEY,
-    hash BLOB NOT NULL,
-    subject TEXT NOT NULL,
-    username TEXT NOT NULL,
-    description TEXT NOT NULL,
-    can_read INTEGER NOT NULL,
-    can_write INTEGER NOT NULL,
-    prefix TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    last_used_at REAL,
-    grant_session TEXT NOT NULL,
-    grant_token BLOB NOT NULL
-) STRICT;
-CREATE INDEX api_key_subject ON api_key (subject, created_at);
-"""
-_SECOND_SCHEMA = """
-ALTER TABLE api_key ADD COLUMN kind TEXT NOT NULL DEFAULT 'key';
-ALTER TABLE api_key ADD COLUMN ends_at REAL;
-"""
-# from which version on what has to be done
-_STEPS = {0: _FIRST_SCHEMA + _SECOND_SCHEMA, 1: _SECOND_SCHEMA}
-_COLUMNS = (
-    "id, subject, username, description, can_read, can_write, prefix, created_at, last_used_at, "
-    "kind, ends_at"
+_METADATA = sa.MetaData()
+_KEY = sa.Table(
+    "api_key",
+    _METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("can_read", sa.Integer, nullable=False),
+    sa.Column("can_write", sa.Integer, nullable=False),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("last_used_at", Instant),
+    sa.Column("grant_session", sa.Text, nullable=False),
+    sa.Column("grant_token", sa.LargeBinary, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="key"),
+    sa.Column("ends_at", Instant),
+    sa.Column("leased_until", Instant),
+    sa.Index("api_key_subject", "subject", "created_at"),
+    sqlite_strict=True,
+)
+_SCHEMA = Schema(
+    "store of API keys",
+    _METADATA,
+    version=3,
+    loss="keys have to be made anew",
+    steps={
+        1: """
+        ALTER TABLE api_key ADD COLUMN kind TEXT NOT NULL DEFAULT 'key';
+        ALTER TABLE api_key ADD COLUMN ends_at REAL;
+        """,
+        2: "ALTER TABLE api_key ADD COLUMN leased_until REAL;",
+    },
 )
 
 #: What a stored grant is good for.
@@ -110,49 +115,30 @@ class KeyStore:
 
     Parameters
     ----------
-    path : Path
-        File; made when absent, readable by its owner only.
+    engine : sqlalchemy.Engine
+        Closed with the store.
     secret : str
         The service's own secret.
 
     Raises
     ------
     StateError
-        When the file is not ours or of a newer version.
+        When the database is not ours, of a newer version, or out of reach.
+
+    Notes
+    -----
+    Every other call raises :class:`~boresight_hub.access.refusals.RefusalError` when the database
+    is out of reach.
     """
 
-    def __init__(self, path: Path, secret: str) -> None:
+    def __init__(self, engine: sa.Engine, secret: str) -> None:
         self._pepper = derived_key(secret, "API key pepper")
         self._fernet = Fernet(base64.urlsafe_b64encode(derived_key(secret, "API key grants")))
         self._nobody = self._hash(secrets.token_hex(32))
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            # a key that was revoked leaves nothing behind in the file
-            self._db.execute("PRAGMA secure_delete = ON")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if steps := _STEPS.get(version):
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-                )
-        except sqlite3.Error as exc:
-            self._db.close()
-            raise StateError(
-                f"{path} is no file of API keys: {exc}.",
-                remedy="Move the file away and start again; keys have to be made anew.",
-            ) from exc
-        if version not in (*_STEPS, _SCHEMA_VERSION):
-            self._db.close()
-            raise StateError(
-                f"{path} has version {version}, this program writes {_SCHEMA_VERSION}.",
-                remedy="Use the program that wrote it, or move the file away.",
-            )
+        self._db = Store(engine, _SCHEMA)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close every connection."""
         self._db.close()
 
     def add(self, key: ApiKey, *, grant_session: str, grant_token: str) -> str:
@@ -167,23 +153,21 @@ class KeyStore:
             Its refresh token.
         """
         secret = secrets.token_urlsafe(32)
-        self._db.execute(
-            "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)",
-            (
-                key.key_id,
-                self._hash(secret),
-                key.subject,
-                key.username,
-                key.description,
-                int(key.can_read),
-                int(key.can_write),
-                key.prefix,
-                key.created_at.timestamp(),
-                grant_session,
-                self._fernet.encrypt(grant_token.encode()),
-                key.kind,
-                key.ends_at.timestamp() if key.ends_at else None,
-            ),
+        self._db.put(
+            _KEY,
+            id=key.key_id,
+            hash=self._hash(secret),
+            subject=key.subject,
+            username=key.username,
+            description=key.description,
+            can_read=int(key.can_read),
+            can_write=int(key.can_write),
+            prefix=key.prefix,
+            created_at=key.created_at.timestamp(),
+            grant_session=grant_session,
+            grant_token=self._fernet.encrypt(grant_token.encode()),
+            kind=key.kind,
+            ends_at=key.ends_at.timestamp() if key.ends_at else None,
         )
         return secret
 
@@ -192,47 +176,49 @@ class KeyStore:
 
         An unknown id takes the same steps as a wrong secret part.
         """
-        row = self._db.execute("SELECT hash FROM api_key WHERE id = ?", (key_id,)).fetchone()
+        row = self._db.first(sa.select(_KEY.c.hash).where(_KEY.c.id == key_id))
         is_right = hmac.compare_digest(row[0] if row else self._nobody, self._hash(secret))
         key = self.find(key_id) if is_right and row else None
         return key if key and key.kind == kind and not _is_over(key) else None
 
     def find(self, key_id: str) -> ApiKey | None:
         """Key with that id."""
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM api_key WHERE id = ?",  # noqa: S608 - a constant
-            (key_id,),
-        ).fetchone()
-        return _api_key(row) if row else None
+        keys = self._keys(_KEY.c.id == key_id)
+        return keys[0] if keys else None
 
     def of(self, subject: str, kind: Kind = "key") -> list[ApiKey]:
         """Keys or batch grants of one owner that are not over, the oldest first."""
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM api_key WHERE subject = ? AND kind = ? "  # noqa: S608
-            "ORDER BY created_at, id",
-            (subject, kind),
-        )
-        return [key for row in rows if not _is_over(key := _api_key(row))]
+        keys = self._keys(_KEY.c.subject == subject, _KEY.c.kind == kind)
+        return [key for key in keys if not _is_over(key)]
 
     def over(self) -> list[ApiKey]:
         """What is past its end, whoever's it is."""
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM api_key WHERE ends_at <= ?",  # noqa: S608 - a constant
-            (datetime.now(UTC).timestamp(),),
-        )
-        return [_api_key(row) for row in rows]
+        return self._keys(_KEY.c.ends_at <= datetime.now(UTC).timestamp())
 
     def used(self, key: ApiKey, now: datetime) -> None:
         """Remember that ``key`` was used; exact to a minute."""
         last = key.last_used_at
         if last is None or (now - last).total_seconds() >= _LAST_USED_STEP_S:
-            self._db.execute(
-                "UPDATE api_key SET last_used_at = ? WHERE id = ?", (now.timestamp(), key.key_id)
-            )
+            self._db.change(_update(key.key_id).values(last_used_at=now.timestamp()))
+
+    def lease(self, key_id: str, for_s: float) -> bool:
+        """Take the right to renew the grant behind a key, for a time; whether it was free.
+
+        A provider that sees a refresh token twice takes it for stolen and ends the grant, so of
+        several replicas one renews it at a time.
+        """
+        now_s = datetime.now(UTC).timestamp()
+        is_free = sa.or_(_KEY.c.leased_until.is_(None), _KEY.c.leased_until < now_s)
+        taken = _update(key_id).where(is_free).values(leased_until=now_s + for_s)
+        return self._db.change(taken) == 1
+
+    def release(self, key_id: str) -> None:
+        """Give the right to renew back."""
+        self._db.change(_update(key_id).values(leased_until=None))
 
     def grant(self, key_id: str) -> str | None:
         """Refresh token of the grant behind a key; None when it cannot be read."""
-        row = self._db.execute("SELECT grant_token FROM api_key WHERE id = ?", (key_id,)).fetchone()
+        row = self._db.first(sa.select(_KEY.c.grant_token).where(_KEY.c.id == key_id))
         try:
             return self._fernet.decrypt(row[0]).decode() if row else None
         except InvalidToken:
@@ -240,10 +226,8 @@ class KeyStore:
 
     def renew_grant(self, key_id: str, grant_token: str) -> None:
         """Replace the refresh token of a grant by its successor."""
-        self._db.execute(
-            "UPDATE api_key SET grant_token = ? WHERE id = ?",
-            (self._fernet.encrypt(grant_token.encode()), key_id),
-        )
+        encrypted = self._fernet.encrypt(grant_token.encode())
+        self._db.change(_update(key_id).values(grant_token=encrypted))
 
     def remove(self, key_id: str, subject: str) -> str | None:
         """Forget a key of ``subject``.
@@ -255,16 +239,19 @@ class KeyStore:
             when the owner has no such key.
         """
         grant = self.grant(key_id)
-        row = self._db.execute(
-            "DELETE FROM api_key WHERE id = ? AND subject = ? RETURNING grant_session",
-            (key_id, subject),
-        ).fetchone()
+        row = self._db.first(
+            sa.delete(_KEY)
+            .where(_KEY.c.id == key_id, _KEY.c.subject == subject)
+            .returning(_KEY.c.grant_session)
+        )
         if row is None:
             return None
-        (others,) = self._db.execute(
-            "SELECT count(*) FROM api_key WHERE grant_session = ?", row
-        ).fetchone()
-        return "" if others else grant or ""
+        same = sa.select(_KEY.c.id).where(_KEY.c.grant_session == row[0]).limit(1)
+        return "" if self._db.first(same) else grant or ""
+
+    def _keys(self, *rules: sa.ColumnElement[bool]) -> list[ApiKey]:
+        statement = sa.select(*_TOLD).where(*rules).order_by(_KEY.c.created_at, _KEY.c.id)
+        return [_api_key(row) for row in self._db.rows(statement)]
 
     def _hash(self, secret: str) -> bytes:
         return hmac.digest(self._pepper, secret.encode(errors="surrogatepass"), "sha256")
@@ -280,14 +267,25 @@ def is_batch_id(text: str) -> bool:
     return text.startswith(f"{_ID_PREFIXES['batch']}-")
 
 
+def _update(key_id: str) -> sa.Update:
+    return sa.update(_KEY).where(_KEY.c.id == key_id)
+
+
 def _is_over(key: ApiKey) -> bool:
     return key.ends_at is not None and datetime.now(UTC) >= key.ends_at
 
 
-_Row = tuple[str, str, str, str, int, int, str, float, float | None, Kind, float | None]
+# in the order of ApiKey
+_TOLD = [
+    _KEY.c[name]
+    for name in (
+        "id", "subject", "username", "description", "can_read", "can_write", "prefix",
+        "created_at", "last_used_at", "kind", "ends_at",
+    )
+]  # fmt: skip
 
 
-def _api_key(row: _Row) -> ApiKey:
+def _api_key(row: tuple[Any, ...]) -> ApiKey:
     key_id, subject, username, description, can_read, can_write, prefix = row[:7]
     created, used, kind, ends = row[7:]
     return ApiKey(

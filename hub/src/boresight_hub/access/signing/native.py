@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,10 +14,9 @@ from boresight_hub.access.signing.grants import Wish
 from boresight_hub.access.signing.hrefs import HrefChecker
 from boresight_hub.access.signing.keystore import ApiKey
 from boresight_hub.access.signing.problems import (
+    ANSWERED,
     SigningError,
-    answer_signing_error,
-    answer_unforeseen,
-    answer_validation_error,
+    answer_exception,
 )
 from boresight_hub.access.signing.rules import Op
 from boresight_hub.settings import HubSettings
@@ -75,9 +73,8 @@ class NativeDialect:
         add("/keys", self.list_keys, methods=["GET"])
         add("/keys", self.revoke_all_keys, methods=["DELETE"])
         add("/keys/{key_id}", self.revoke_key, methods=["DELETE"])
-        app.add_exception_handler(SigningError, answer_signing_error)
-        app.add_exception_handler(RequestValidationError, answer_validation_error)
-        app.add_exception_handler(Exception, answer_unforeseen)
+        for kind in ANSWERED:
+            app.add_exception_handler(kind, answer_exception)
 
     async def sign(self, request: Request) -> Response:
         """Sign up to 64 hrefs for one operation: all, or none."""

@@ -20,17 +20,15 @@ from typing import Annotated
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
 from boresight_hub.access.signing.keystore import derived_key
 from boresight_hub.access.signing.problems import (
+    ANSWERED,
     SigningError,
-    answer_signing_error,
-    answer_unforeseen,
-    answer_validation_error,
+    answer_exception,
     shown,
 )
 from boresight_hub.settings import HubSettings
@@ -153,11 +151,7 @@ class PlanetaryDialect:
             title="Boresight signing, for planetary-computer",
             docs_url=None,
             redoc_url=None,
-            exception_handlers={
-                SigningError: answer_signing_error,
-                RequestValidationError: answer_validation_error,
-                Exception: answer_unforeseen,
-            },
+            exception_handlers=dict.fromkeys(ANSWERED, answer_exception),
         )
         app.add_api_route("/token/{account}/{container}", self.token, methods=["GET"])
         app.add_api_route("/sign", self.sign, methods=["GET"])

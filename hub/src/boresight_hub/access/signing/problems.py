@@ -148,18 +148,26 @@ def unforeseen(exc: BaseException) -> SigningError:
     )
 
 
-async def answer_signing_error(_: Request, exc: Exception) -> Response:
-    """Exception handler of :class:`SigningError`."""
-    return problem(exc if isinstance(exc, SigningError) else unforeseen(exc))
-
-
-async def answer_validation_error(_: Request, exc: Exception) -> Response:
-    """Exception handler of FastAPI's own validation."""
+def of_exception(exc: Exception) -> SigningError:
+    """Whatever has ended a request, in the words of this API."""
+    if isinstance(exc, SigningError):
+        return exc
     if isinstance(exc, RequestValidationError):
-        return problem(of_validation(exc))
-    return problem(unforeseen(exc))
+        return of_validation(exc)
+    if isinstance(exc, RefusalError):
+        return of_refusal(exc)
+    return unforeseen(exc)
 
 
-async def answer_unforeseen(_: Request, exc: Exception) -> Response:
-    """Exception handler of everything else."""
-    return problem(unforeseen(exc))
+async def answer_exception(_: Request, exc: Exception) -> Response:
+    """Exception handler: a problem."""
+    return problem(of_exception(exc))
+
+
+#: What an application has to hand to its exception handler.
+ANSWERED: tuple[type[Exception], ...] = (
+    SigningError,
+    RequestValidationError,
+    RefusalError,
+    Exception,
+)

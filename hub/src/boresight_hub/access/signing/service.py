@@ -8,6 +8,8 @@ import logging
 from fastapi import APIRouter, FastAPI
 
 from boresight_hub.access.brokers import Broker
+from boresight_hub.access.database import engine_for
+from boresight_hub.access.refusals import RefusalError
 from boresight_hub.access.signing.batch import BatchGrants
 from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
@@ -43,7 +45,7 @@ class SigningService:
         secret = settings.secret("access-signing-key")
         self._signer = Signer(settings, broker)
         self._broker = broker
-        keys = KeyStore(settings.folder("access") / "keys.sqlite", secret)
+        keys = KeyStore(engine_for(settings, "keys.sqlite"), secret)
         self.callers = Callers(settings, keys, broker)
 
     def install(self, app: FastAPI, router: APIRouter, *, prefix: str) -> None:
@@ -61,9 +63,12 @@ class SigningService:
     async def housekeeping(self) -> None:
         """Revoke what is past its end, as long as the service runs."""
         while True:
-            removed = await self.callers.grants.remove_over()
-            if removed:
-                logger.info("%d batch grants were past their end", removed)
+            try:
+                removed = await self.callers.grants.remove_over()
+                if removed:
+                    logger.info("%d batch grants were past their end", removed)
+            except RefusalError as exc:
+                logger.warning("what is past its end cannot be removed now: %s", exc)
             await asyncio.sleep(self._settings.access.sweep_interval_s)
 
     async def close(self) -> None:

@@ -9,7 +9,6 @@ Python's ``literal_eval``, so an answer here is made of texts only.
 from __future__ import annotations
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel, Field
@@ -18,7 +17,7 @@ from boresight_hub.access.signing.callers import Callers
 from boresight_hub.access.signing.core import Signer
 from boresight_hub.access.signing.grants import Wish
 from boresight_hub.access.signing.native import bearer_token, read_body
-from boresight_hub.access.signing.problems import SigningError, note, of_validation, unforeseen
+from boresight_hub.access.signing.problems import ANSWERED, note, of_exception
 from boresight_hub.access.signing.rules import Op
 from boresight_hub.settings import HubSettings
 
@@ -45,11 +44,7 @@ def teledetection_app(settings: HubSettings, signer: Signer, callers: Callers) -
         title="Boresight signing, for teledetection",
         docs_url=None,
         redoc_url=None,
-        exception_handlers={
-            SigningError: _answer_refusal,
-            RequestValidationError: _answer_refusal,
-            Exception: _answer_refusal,
-        },
+        exception_handlers=dict.fromkeys(ANSWERED, _answer_refusal),
     )
     # the SDK knows the scheme by the name FastAPI gives it
     scheme = OAuth2PasswordBearer(
@@ -118,9 +113,7 @@ class _Teledetection:
 
 
 async def _answer_refusal(_: Request, exc: Exception) -> Response:
-    if isinstance(exc, RequestValidationError):
-        exc = of_validation(exc)
-    error = exc if isinstance(exc, SigningError) else unforeseen(exc)
+    error = of_exception(exc)
     note(error)
     content = {"detail": error.message, "remedy": error.remedy, "type": error.kind}
     return JSONResponse(content, error.status, error.headers)

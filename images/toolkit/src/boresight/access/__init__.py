@@ -26,6 +26,7 @@ from boresight.access.objects import (
     write_bytes,
 )
 from boresight.access.signin import sign_in, sign_out, token
+from boresight.access.signouts import sign_out_everywhere
 
 if TYPE_CHECKING:
     from boresight.access.rasters import open_raster, to_xarray
@@ -46,6 +47,7 @@ __all__ = [
     "sign",
     "sign_in",
     "sign_out",
+    "sign_out_everywhere",
     "storage_options",
     "to_href",
     "to_s3_uri",

@@ -3,7 +3,7 @@
 ::
 
     sign-in URL             by a browser on any machine
-    sign-out [URL]
+    sign-out [URL]          with --everywhere: all sessions, API keys and batch grants end
     sign HREF …             signed addresses, one a line
     token AUDIENCE          for a header Authorization: Bearer
     credentials             S3 credentials, as AWS SDKs take them from a credential_process
@@ -19,6 +19,7 @@ from boresight.access.addresses import sign
 from boresight.access.identity import AUDIENCES
 from boresight.access.services import ask, reason_of
 from boresight.access.signin import connect, sign_in, sign_out
+from boresight.access.signouts import sign_out_everywhere
 from boresight.errors import AccessError, BoresightError
 
 
@@ -39,6 +40,9 @@ def _run(given: argparse.Namespace) -> list[str]:
         case "sign-in":
             return [f"Signed in as {sign_in(given.url)}."]
         case "sign-out":
+            if given.everywhere:
+                ended = sign_out_everywhere(given.url)
+                return [f"{count} {name.replace('_', ' ')} ended." for name, count in ended.items()]
             sign_out(given.url)
             return []
         case "sign":
@@ -90,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("url", help="address of the environment")
     add = commands.add_parser("sign-out", help="end the sign-in, here and at the provider")
     add.add_argument("url", nargs="?", default="")
+    add.add_argument(
+        "--everywhere", action="store_true", help="all your sessions, API keys and batch grants"
+    )
     add = commands.add_parser("sign", help="signed addresses, one a line")
     add.add_argument("href", nargs="+", help="href of an object, as the catalogue holds it")
     add.add_argument("--op", choices=("get", "head", "put"), default="get")

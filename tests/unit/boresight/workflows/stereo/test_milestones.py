@@ -48,6 +48,20 @@ def test_parts_of_a_run_count_from_zero_to_one() -> None:
     assert tile.share == 1.0
 
 
+def test_steps_are_told_while_they_run() -> None:
+    """In one process the task is told of when it is over: the steps are what one sees."""
+    tile = Milestones(DENSE, 1.0)
+    seen = []
+    for name in 4 * ["generate_epipolar_images"] + 4 * ["basic_dense_matching"]:
+        tile.read(f"x :: INFO :: step {name}_wrapper")
+        seen.append((tile.words, tile.share))
+    assert seen[:4] == 4 * [("starting", 0.0)]
+    assert {words for words, _ in seen[4:]} == {"matching"}
+    shares = [share for _, share in seen[4:]]
+    assert shares == sorted(set(shares))
+    assert 0.5 < shares[-1] < 1.0
+
+
 def test_teller_adds_up_tasks() -> None:
     told: list[tuple[float, str]] = []
     teller = Teller(lambda share, what: told.append((share, what)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from boresight_hub.access.database import sqlite_file
 from boresight_hub.access.signing.keystore import ApiKey, KeyStore, is_batch_id, new_key_id
 from boresight_hub.errors import StateError
 
@@ -37,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path):
-    made = KeyStore(path, "secret of the service")
+    made = KeyStore(sqlite_file(path), "secret of the service")
     yield made
     made.close()
 
@@ -62,15 +64,15 @@ def test_only_the_right_secret_opens(store: KeyStore) -> None:
 
 
 def test_survives_a_restart_and_not_another_secret(path: Path) -> None:
-    first = KeyStore(path, "secret of the service")
+    first = KeyStore(sqlite_file(path), "secret of the service")
     mine = key()
     secret = first.add(mine, grant_session="s", grant_token="refresh-1")
     first.close()
-    again = KeyStore(path, "secret of the service")
+    again = KeyStore(sqlite_file(path), "secret of the service")
     assert again.authentic(mine.key_id, secret) == mine
     assert again.grant(mine.key_id) == "refresh-1"
     again.close()
-    other = KeyStore(path, "another secret")
+    other = KeyStore(sqlite_file(path), "another secret")
     assert other.authentic(mine.key_id, secret) is None
     assert other.grant(mine.key_id) is None
     other.close()
@@ -131,29 +133,55 @@ def test_grant_is_renewed(store: KeyStore) -> None:
 
 def test_file_of_something_else(path: Path) -> None:
     path.write_bytes(b"something else, and long enough to be looked at" * 100)
-    with pytest.raises(StateError, match="no file of API keys"):
-        KeyStore(path, "s")
+    with pytest.raises(StateError, match="cannot be used as the store of API keys"):
+        KeyStore(sqlite_file(path), "s")
 
 
 def test_newer_file(store: KeyStore, path: Path) -> None:
-    store._db.execute("PRAGMA user_version = 3")
-    with pytest.raises(StateError, match="has version 3"):
-        KeyStore(path, "s")
+    by_hand(path, "PRAGMA user_version = 99")
+    with pytest.raises(StateError, match="has version 99"):
+        KeyStore(sqlite_file(path), "s")
 
 
-def test_file_of_the_version_before(path: Path) -> None:
-    """As version 1 wrote it; its keys go on."""
-    before = KeyStore(path, "secret of the service")
+@pytest.mark.parametrize("version", [1, 2])
+def test_file_of_a_version_before(path: Path, version: int) -> None:
+    """As an earlier version wrote it; its keys go on."""
+    before = KeyStore(sqlite_file(path), "secret of the service")
     mine = key()
     secret = before.add(mine, grant_session="s", grant_token="r")
-    for column in ("kind", "ends_at"):
-        before._db.execute(f"ALTER TABLE api_key DROP COLUMN {column}")
-    before._db.execute("PRAGMA user_version = 1")
     before.close()
-    after = KeyStore(path, "secret of the service")
+    for column, since in (("leased_until", 3), ("kind", 2), ("ends_at", 2)):
+        if since > version:
+            by_hand(path, f"ALTER TABLE api_key DROP COLUMN {column}")
+    by_hand(path, f"PRAGMA user_version = {version}")
+    after = KeyStore(sqlite_file(path), "secret of the service")
     assert after.authentic(mine.key_id, secret) == mine
     assert after.of("id-of-marie") == [mine]
+    assert after.lease(mine.key_id, 1)
     after.close()
+
+
+def by_hand(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_grant_is_leased_to_one_at_a_time(path: Path) -> None:
+    one, other = (KeyStore(sqlite_file(path), "secret of the service") for _ in range(2))
+    mine = key()
+    one.add(mine, grant_session="s", grant_token="r")
+    assert one.lease(mine.key_id, 60)
+    assert not other.lease(mine.key_id, 60)
+    assert not one.lease(mine.key_id, 60)
+    one.release(mine.key_id)
+    # whoever dies with it loses it
+    assert other.lease(mine.key_id, -1)
+    assert one.lease(mine.key_id, 60)
+    assert not one.lease("bsk-0", 60)
+    one.close()
+    other.close()
 
 
 def test_kinds_are_kept_apart(store: KeyStore) -> None:

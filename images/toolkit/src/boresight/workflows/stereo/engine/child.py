@@ -4,7 +4,7 @@ A process of its own because CARS keeps state in modules and environment, is men
 replacing functions, may use more memory than planned, and has to be ended at any moment.
 
 ``SPEC.json`` holds ``configuration`` (of CARS), ``shared`` (folder of files made once per pair, or
-null), ``sharing`` (values of :class:`~.matching.Sharing`, or null), ``parent`` (process id). On
+null), ``sharing`` (values of ``matching.Sharing``, or null), ``parent`` (process id). On
 failure ``failure.json`` beside it holds type, message and where.
 """
 
@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,8 @@ from boresight.workflows.stereo.engine.matching import Sharing
 _PR_SET_PDEATHSIG = 1
 
 FAILURE = "failure.json"
+
+logger = logging.getLogger(__name__)
 
 
 def main(spec_path: Path) -> int:
@@ -61,8 +64,7 @@ def die_with(parent: int) -> None:
 
 
 def _run(configuration: dict[str, Any], shared: Path | None, sharing: Sharing | None) -> None:
-    import cars  # noqa: F401 - sets its environment; what follows comes after
-
+    import_module("cars")  # sets its environment; what follows comes after
     # compiled once per worker instead of once per run; the folder is NUMBA_CACHE_DIR
     os.environ["PANDORA_NUMBA_CACHE"] = "True"
     from boresight.workflows.stereo.engine import confidence, matching, windows
@@ -75,6 +77,7 @@ def _run(configuration: dict[str, Any], shared: Path | None, sharing: Sharing | 
         _take_shared(shared)
     if sharing is not None:
         matching.install(sharing)
+    _tell_steps()
     from cars.core import cars_logging
     from cars.core.progress.progress import ProgressTree
     from cars.pipelines.pipeline import Pipeline
@@ -105,10 +108,10 @@ def _mend_resolution_with_roi() -> None:
 
 
 def _leave_out_profiling() -> None:
-    """Leave out what watches CARS from inside, a third of a small run; the parent watches it.
+    """Leave out what watches CARS from inside: the parent watches it.
 
-    Each of some 200 steps starts a thread that samples memory and is then waited for, 0.1 to 0.2 s
-    a time; at the end charts are drawn that nobody sees on a worker's scratch.
+    Each step starts a thread that samples memory and is then waited for, which in a small run adds
+    up; at the end charts are drawn that nobody sees on a worker's scratch.
     """
     from cars.orchestrator.cluster import log_wrapper
 
@@ -131,6 +134,24 @@ def _leave_out_profiling() -> None:
     log_wrapper.CarsMemProf = Unwatched
     log_wrapper.generate_summary = nothing
     log_wrapper.generate_pdf_profiling = nothing
+
+
+def _tell_steps() -> None:
+    """Write each step to the log as it begins; in one process CARS tells of tasks at their end."""
+    from cars.orchestrator.cluster.sequential_cluster import SequentialCluster
+
+    original = SequentialCluster.create_task_wrapped
+
+    def create_task_wrapped(self: Any, func: Any, nout: int = 2) -> Any:
+        task = original(self, func, nout=nout)
+
+        def told(*args: Any, **kwargs: Any) -> Any:
+            logger.info("step %s", kwargs.get("func_name", ""))
+            return task(*args, **kwargs)
+
+        return told
+
+    SequentialCluster.create_task_wrapped = create_task_wrapped
 
 
 def _take_shared(shared: Path) -> None:

@@ -1,7 +1,7 @@
 """Matching of a pair's epipolar tiles, shared with helpers: through files, with equal results.
 
-Seven tenths of what CARS does once per pair is to match SIFT points, epipolar tile after epipolar
-tile, while all other workers wait. In a run that has helpers the tiles are collected first. Every
+Most of what CARS does once per pair is to match SIFT points, epipolar tile after epipolar tile,
+while all other workers wait. In a run that has helpers the tiles are collected first. Every
 n-th goes to a helper, as a file; the run does its own part, then takes the answers, and does itself
 what nobody has answered. Every tile is matched by CARS' own function from equal arrays, so who did
 it makes no difference.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -205,7 +204,7 @@ def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     # the name appears when the file is whole
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type] # no name of ours is allow_pickle
+        np.savez(file, allow_pickle=False, **arrays)
     partial.rename(path)
 
 
@@ -225,12 +224,11 @@ def main(request: Path, answer: Path, parent: int) -> int:
     from boresight.workflows.stereo.engine.child import die_with
 
     die_with(parent)
-    import cars  # noqa: F401 - sets its environment; what follows comes after
-
+    import_module("cars")  # sets its environment; what follows comes after
     found = [call.matches() for call in unpack(request)]
     _write(answer, {f"matches_{i}": matches for i, matches in enumerate(found)})
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3] or os.getppid())))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

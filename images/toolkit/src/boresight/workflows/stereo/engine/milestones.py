@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 _TASK = re.compile(r"Started task (\w+) in pipeline (\S+?)(?:,|$)")
 _SHARE = re.compile(r"(\d+)% complete")
+_STEP = re.compile(r"step (\w+)")
+# the images are resampled tile by tile before the first tile is matched
+_RESAMPLED, _MATCHED = "generate_epipolar_images_wrapper", "basic_dense_matching_wrapper"
 
 #: what is running and the share of the run it begins and ends at; times of pairs of 0.6 and 1 Mpx
 _WHOLE = {
@@ -47,6 +50,8 @@ class Milestones:
     _at: float = 0.0
     _begin: float = 0.0
     _end: float = 0.0
+    _resampled: int = 0
+    _matched: int = 0
 
     def __post_init__(self) -> None:
         self._at = self._begin = self._end = self.first
@@ -65,6 +70,8 @@ class Milestones:
             elif found := _SHARE.search(line):
                 done = int(found[1]) / 100
                 self._move(self._begin + done * (self._end - self._begin))
+            elif found := _STEP.search(line):
+                self._step(found[1])
         return (self.share, self.words) != before
 
     def _enter(self, task: str, pipeline: str) -> None:
@@ -80,6 +87,19 @@ class Milestones:
             again = level == "reduced" and task != "subsampling"
             self.words = _WORDS[task] + (", reduced images" if again else "")
             self._move(self._begin)
+
+    def _step(self, name: str) -> None:
+        if name == _RESAMPLED:
+            if self._matched:  # of the next resolution
+                self._resampled = self._matched = 0
+            self._resampled += 1
+        elif name == _MATCHED:
+            # a run with shared files has no other resolution than the full one
+            level = "reduced" if self._at < _FULL else "full"
+            self._enter("disparity_to_depth_maps", "subsampling" if level == "reduced" else "res1")
+            done = min(1.0, self._matched / max(1, self._resampled))
+            self._move(self._begin + done * (self._end - self._begin))
+            self._matched += 1
 
     def _move(self, share: float) -> None:
         # tasks come back (a second resolution, a second pass): the share never does

@@ -98,7 +98,7 @@ class RunRecord:
 
 
 class Helpers(Protocol):
-    """Others that match epipolar tiles for a run, see :mod:`.matching`."""
+    """Others that match for a run, as :mod:`boresight.workflows.stereo.engine.matching` says."""
 
     @property
     def sharing(self) -> Sharing:
@@ -205,7 +205,7 @@ def run_matching(
     """
     folder.mkdir(parents=True, exist_ok=True)
     return _run_child(
-        [f"{Sharing.__module__}", str(request), str(answer), str(os.getpid())],
+        ["boresight.workflows.stereo.engine.matching", str(request), str(answer), str(os.getpid())],
         folder,
         limits=limits,
         cache=cache,
