@@ -37,7 +37,10 @@ class _SuiteScheduling(LoadScopeScheduling):
 
 
 #: Suites of which all files use one stack of services.
-_ONE_STACK = ("contract/gateway", "contract/hub", "contract/idp")
+_ONE_STACK = (
+    *("contract/gateway", "contract/hub", "contract/idp"),
+    *(f"contract/access/{folder}" for folder in ("grants", "passthrough", "signing", "toolkit")),
+)
 #: What waits longest for processes begins while there is still something to compute beside it.
 _FIRST = ("gateway", "supervisor", "hub", "access", "idp", "stac", "stereo")
 

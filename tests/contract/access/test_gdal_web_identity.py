@@ -21,6 +21,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from support.access_stack import AccessStack, image_bytes
 
+pytestmark = pytest.mark.slow
+
 KEY = "marie/web-identity.tif"
 READ = """
 import rasterio, warnings

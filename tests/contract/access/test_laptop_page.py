@@ -18,6 +18,8 @@ from support.signing_stack import Program, SigningStack
 
 from boresight import access
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[3] / "hub" / "docs" / "how-to" / "laptop.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [(kind, content) for kind, content in _BLOCK.findall(PAGE.read_text())]

@@ -1,8 +1,7 @@
 """Where the access service keeps what it remembers: SQLite on one machine, or PostgreSQL.
 
-Replicas of the service share one PostgreSQL database. Every statement stands alone, so none waits
-for another within a transaction; what must be done by one replica at a time is leased by a
-statement of its own.
+Replicas of the service share one PostgreSQL database. Statements stand alone, but for an insertion
+that is counted; what must be done by one replica at a time is leased by a statement of its own.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ Instant: sa.types.TypeEngine[float] = sa.Double().with_variant(sqlite.REAL(), "s
 _BUSY_TIMEOUT_S = 5
 # two replicas that start together make the tables one after the other
 _SCHEMA_LOCK = 0x626F7265
+_INSERT_LOCK = 0x626F7266
 
 logger = logging.getLogger(__name__)
 
@@ -194,6 +194,30 @@ class Store:
         statement = insert(table).values(values)
         keys = list(table.primary_key)
         self.change(statement.on_conflict_do_update(index_elements=keys, set_=values))
+
+    def put_below(
+        self, table: sa.Table, limit: int, like: sa.ColumnElement[bool], **values: object
+    ) -> bool:
+        """Insert a row if fewer than ``limit`` are ``like`` it; whether it was; errors as above.
+
+        The one thing two statements do together: replicas that insert into one table take turns.
+        """
+        counted = sa.select(sa.func.count()).select_from(table).where(like)
+        with _answers(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("BEGIN")
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INSERT_LOCK)))
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                is_below = connection.execute(counted).scalar_one() < limit
+                if is_below:
+                    connection.execute(sa.insert(table).values(values))
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+            return is_below
 
 
 @contextmanager

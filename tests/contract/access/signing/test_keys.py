@@ -13,6 +13,7 @@ import pytest
 from support.signing_stack import SigningStack
 
 from boresight_hub import oidc
+from boresight_hub.access.database import sqlite_file
 from boresight_hub.access.signing.keystore import KeyStore
 
 
@@ -182,7 +183,7 @@ def test_key_dies_with_its_grant(real: SigningStack) -> None:
     key = make(real)
     assert read(sign(real, headers_of(key))) == b"at home"
     keys = KeyStore(
-        real.settings.state_dir / "access" / "keys.sqlite",
+        sqlite_file(real.settings.state_dir / "access" / "keys.sqlite"),
         real.settings.secret("access-signing-key"),
     )
     grant = keys.grant(key["access_key"])

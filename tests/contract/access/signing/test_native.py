@@ -228,13 +228,14 @@ def test_somebody_elses_home(stack: AccessStack) -> None:
 
 def test_the_store_itself_refuses_too(stack: AccessStack) -> None:
     """Were the check at signing wrong, the person's own credentials would still not do it."""
+    from boresight_hub.access.database import sqlite_file
     from boresight_hub.access.sessions import Ledger
     from boresight_hub.access.signing.presign import Presigner
 
     (url,) = signed(sign(stack, href_of(stack, "home/marie/a.txt")))
     access_key = parse_qs(urlsplit(url).query)["X-Amz-Credential"][0].partition("/")[0]
     ledger = Ledger(
-        stack.settings.state_dir / "access" / "sessions.sqlite",
+        sqlite_file(stack.settings.state_dir / "access" / "sessions.sqlite"),
         stack.settings.secret("s3-root-secret-key"),
     )
     session = ledger.find(access_key)

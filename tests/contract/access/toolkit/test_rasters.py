@@ -25,6 +25,8 @@ from boresight import access
 from boresight.access.rasters import Place, without_signature
 from boresight.errors import AccessError, ForeignHrefError
 
+pytestmark = pytest.mark.slow
+
 LIVES = 4
 SESSION_LIFE_S = 5
 

@@ -28,6 +28,8 @@ from boresight_hub.config.sessions import OidcProvider
 from boresight_hub.errors import CredentialError
 from boresight_hub.gateway.auth import ProviderTokens
 
+pytestmark = pytest.mark.slow
+
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 

@@ -169,8 +169,14 @@ class Grants:
                 ends_at=now + timedelta(seconds=wish.life_s) if wish.life_s else None,
             )
             secret = self._keys.add(
-                key, grant_session=granted.session_id, grant_token=grant.refresh_token
+                key,
+                grant_session=granted.session_id,
+                grant_token=grant.refresh_token,
+                limit=self._limits[key.kind],
             )
+            if secret is None:  # another replica has made the last one meanwhile
+                await self._revoke_at_provider(key, grant.refresh_token)
+                raise self._too_many(claims, key.kind)
         logger.info("%s %s made for %s", _NAMES[key.kind], key.key_id, key.username)
         return key, secret
 
@@ -203,13 +209,8 @@ class Grants:
             await self._broker.end_sessions(key.subject, key.key_id)
         except RefusalError as exc:
             logger.warning("the sessions of %s go on to their own end: %s", key.key_id, exc)
-        if not grant:
-            return
-        try:
-            await oidc.revoke(self._settings, grant, http=self._http)
-        except (CredentialError, SignInError) as exc:
-            # the only copy of it is gone from here, so nothing hangs on this
-            logger.warning("the grant of %s is not revoked at the provider: %s", key.key_id, exc)
+        if grant:
+            await self._revoke_at_provider(key, grant)
 
     async def remove_over(self) -> int:
         """Revoke what is past its end; returns how many there were."""
@@ -275,14 +276,23 @@ class Grants:
             raise unavailable(exc.message) from exc
 
     def _check_count(self, claims: Claims, kind: Kind) -> None:
-        limit = self._limits[kind]
-        if len(self._keys.of(claims.subject, kind)) >= limit:
-            raise SigningError(
-                f"{kind}-count",
-                f"{claims.username} has {limit} {_NAMES[kind]}s, and nobody has more.",
-                status=403,
-                remedy="Revoke one that is not used any more.",
-            )
+        if len(self._keys.of(claims.subject, kind)) >= self._limits[kind]:
+            raise self._too_many(claims, kind)
+
+    def _too_many(self, claims: Claims, kind: Kind) -> SigningError:
+        return SigningError(
+            f"{kind}-count",
+            f"{claims.username} has {self._limits[kind]} {_NAMES[kind]}s, and nobody has more.",
+            status=403,
+            remedy="Revoke one that is not used any more.",
+        )
+
+    async def _revoke_at_provider(self, key: ApiKey, grant: str) -> None:
+        try:
+            await oidc.revoke(self._settings, grant, http=self._http)
+        except (CredentialError, SignInError) as exc:
+            # the only copy of it is gone from here, so nothing hangs on this
+            logger.warning("the grant of %s is not revoked at the provider: %s", key.key_id, exc)
 
     async def _renewed(self, key: ApiKey) -> Owner:
         # as long as the provider may take, and a little for what stands around it

@@ -67,6 +67,7 @@ Kind = Literal["key", "batch"]
 _ID_PREFIXES: dict[Kind, str] = {"key": "bsk", "batch": "bsb"}
 # a date tells whether a key is still used; a write for every request would tell no more
 _LAST_USED_STEP_S = 60.0
+_NO_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,9 @@ class KeyStore:
         """Close every connection."""
         self._db.close()
 
-    def add(self, key: ApiKey, *, grant_session: str, grant_token: str) -> str:
+    def add(
+        self, key: ApiKey, *, grant_session: str, grant_token: str, limit: int = _NO_LIMIT
+    ) -> str | None:
         """Remember ``key``; returns its secret part, which is known to nobody afterwards.
 
         Parameters
@@ -151,10 +154,15 @@ class KeyStore:
             ``sid`` of the grant.
         grant_token : str
             Its refresh token.
+        limit : int
+            None is returned when its owner has that many of the kind.
         """
         secret = secrets.token_urlsafe(32)
-        self._db.put(
+        like = sa.and_(_KEY.c.subject == key.subject, _KEY.c.kind == key.kind, _goes_on())
+        added = self._db.put_below(
             _KEY,
+            limit,
+            like,
             id=key.key_id,
             hash=self._hash(secret),
             subject=key.subject,
@@ -169,7 +177,7 @@ class KeyStore:
             kind=key.kind,
             ends_at=key.ends_at.timestamp() if key.ends_at else None,
         )
-        return secret
+        return secret if added else None
 
     def authentic(self, key_id: str, secret: str, kind: Kind = "key") -> ApiKey | None:
         """Key of that id and secret part, if there is one of that kind that has not ended.
@@ -269,6 +277,11 @@ def is_batch_id(text: str) -> bool:
 
 def _update(key_id: str) -> sa.Update:
     return sa.update(_KEY).where(_KEY.c.id == key_id)
+
+
+def _goes_on() -> sa.ColumnElement[bool]:
+    now_s = datetime.now(UTC).timestamp()
+    return sa.or_(_KEY.c.ends_at.is_(None), _KEY.c.ends_at > now_s)
 
 
 def _is_over(key: ApiKey) -> bool:

@@ -184,6 +184,16 @@ def test_a_grant_is_leased_to_one_at_a_time(path: Path) -> None:
     other.close()
 
 
+def test_the_limit_counts_what_goes_on(store: KeyStore) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    for mine in (key(), key(ends_at=past), key("id-of-paul"), key(kind="batch")):
+        assert store.add(mine, grant_session="s", grant_token="r", limit=2)
+    assert store.add(key(), grant_session="s", grant_token="r", limit=2)
+    refused = key()
+    assert store.add(refused, grant_session="s", grant_token="r", limit=2) is None
+    assert store.find(refused.key_id) is None
+
+
 def test_kinds_are_kept_apart(store: KeyStore) -> None:
     soon = datetime.now(UTC) + timedelta(hours=1)
     api_key = key()
