@@ -143,6 +143,7 @@ def test_nobody_reads_secrets_in_the_platforms_own_namespace(rendered: Objects) 
         if "volumes" in pod
     }
     assert mounted["Deployment/stac"] == {"pgstac-password", "postgres-password"}
+    assert "access-database-password" in mounted["Deployment/access"]
     assert "hub-cookie-secret" not in mounted["Deployment/access"]
     assert set().union(*mounted.values()) <= set(secret["data"])
 
