@@ -73,6 +73,11 @@ class Cluster:
         for name in sorted({name.removeprefix("localhost/") for name in names}):
             self.run("load", f"{name}:0.1.0", timeout_s=600)
 
+    def has_environment(self) -> bool:
+        """Whether the chart is installed."""
+        listed = self.attempt("helm", "status", "boresight", f"--namespace={NAMESPACE}")
+        return listed.returncode == 0
+
     def install(self, *options: str) -> None:
         """Install or upgrade the chart with the local environment's values."""
         self.run(

@@ -26,8 +26,9 @@ def node() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def cluster(node: Cluster) -> Cluster:
-    """The node with the environment on it."""
-    node.images()
-    node.install()
+    """The node with the environment on it; one that was kept (BORESIGHT_KEEP_CLUSTER) is taken."""
+    if not (os.environ.get("BORESIGHT_KEEP_CLUSTER") and node.has_environment()):
+        node.images()
+        node.install()
     node.wait_ready()
     return node

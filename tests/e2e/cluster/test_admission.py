@@ -33,8 +33,9 @@ def restricted(node: Cluster) -> str:
 def apply(node: Cluster, objects: list[dict[str, Any]]) -> str:
     """Apply on the server, without effect; returns what it complained of."""
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    namespace = objects[0]["metadata"].get("namespace", NAMESPACE)
     done = node.attempt(
-        *("kubectl", "apply", "--namespace", NAMESPACE, "--dry-run=server"),
+        *("kubectl", "apply", "--namespace", namespace, "--dry-run=server"),
         *("--validate=strict", "--filename=-"),
         stdin=text,
     )
@@ -49,6 +50,11 @@ def as_pods(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
         # what admission would look up, and what is not made in a dry run
         spec.pop("priorityClassName", None)
         spec.pop("serviceAccountName", None)
+        # a StatefulSet adds the volumes of its claims itself
+        known = {volume["name"] for volume in spec.get("volumes", ())}
+        mounted = {m["name"] for c in spec["containers"] for m in c.get("volumeMounts", ())}
+        claims = [{"name": name, "emptyDir": {}} for name in sorted(mounted - known)]
+        spec["volumes"] = [*spec.get("volumes", ()), *claims]
         metadata = {"name": f"pod-{number}"}
         found.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     return found
