@@ -126,7 +126,7 @@ def test_equals_the_whole_run(
     assert _mended(client) == [True, True]
     assert not any(client.run(lambda: os.environ.get("DASK_CONFIG")).values())
     assert shares == sorted(shares)
-    assert len({share for share in shares if 0.1 < share < 0.9}) > 5
+    assert len({share for share in shares if 0.1 < share < 0.9}) >= 3
     assert not keys, "the key of the cluster is not for the shared volume"
     assert list(volume.iterdir()) == []
 
