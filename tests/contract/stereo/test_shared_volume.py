@@ -165,17 +165,22 @@ def test_next_run_of_the_same_client_outlives_a_killed_worker(
 
 @pytest.mark.slow
 def test_cancelled_run_leaves_nothing(run: Run, volume: Path, workers: Cluster) -> None:
-    stop = threading.Event()
+    stop, at_work = threading.Event(), []
 
-    def cancel(_share: float, _what: str) -> None:
-        if any(workers.client.run(executing).values()):
-            stop.set()
+    def cancel_at_work() -> None:
+        for _ in range(1200):
+            if any(workers.client.run(executing).values()):
+                at_work.append(True)
+                stop.set()
+                return
+            time.sleep(0.1)
 
+    cancelling = threading.Thread(target=cancel_at_work)
+    cancelling.start()
     with pytest.raises(RunCancelledError):
-        run(
-            "cancelled", distribution="shared-volume", shared_volume=str(volume),
-            progress=cancel, stop=stop,
-        )  # fmt: skip
+        run("cancelled", distribution="shared-volume", shared_volume=str(volume), stop=stop)
+    cancelling.join(10)
+    assert at_work == [True]
     assert not any(workers.client.run(executing).values())
     assert list(volume.iterdir()) == []
     assert workers.client.submit(sum, [1, 2]).result(timeout=60) == 3
