@@ -132,6 +132,7 @@ def test_equals_the_whole_run(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_next_run_of_the_same_client_outlives_a_killed_worker(
     run: Run, volume: Path, whole: StereoResult, workers: Cluster
 ) -> None:

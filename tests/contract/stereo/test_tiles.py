@@ -132,6 +132,7 @@ def test_cancelled_job_leaves_nothing(ventoux: PairInFolder, two_workers: Cluste
     assert two_workers.client.submit(sum, [1, 2]).result(timeout=60) == 3
 
 
+@pytest.mark.soak
 def test_job_goes_on_after_the_storage_was_away(
     ventoux: PairInFolder, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
