@@ -80,6 +80,7 @@ def _kill_a_worker(client: Client, children: list[int]) -> int:
     return victim
 
 
+@pytest.mark.soak
 def test_killed_worker_costs_a_tile(ventoux: PairInFolder, two_workers: Cluster) -> None:
     target, pair = ventoux
     killed: list[int] = []
