@@ -133,6 +133,7 @@ def test_wrong_password(environment: Environment) -> None:
 
 
 @pytest.mark.usefixtures("outcome")
+@pytest.mark.soak
 def test_provider_down(environment: Environment) -> None:
     """It hangs, which is worse than being gone, and shorter than it is started again."""
     report = read_report(environment.state)
@@ -334,6 +335,7 @@ made = ingest_simulated(PairConfig(size_px=256, seed=92), progress=ProgressLine(
 """
 
 
+@pytest.mark.soak
 def test_store_down_in_mid_job(environment: Environment, kernel: Kernel) -> None:
     before = stored(environment)
     said = ""

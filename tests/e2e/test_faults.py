@@ -25,7 +25,7 @@ from boresight_hub.embedded import processes
 from boresight_hub.embedded.state import read_report
 
 # one environment, and scenarios that build on one another
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(600)]
 
 SIZE = "300"
 

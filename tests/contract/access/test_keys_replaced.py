@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from support.access_stack import AccessStack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessStack]:

@@ -9,7 +9,7 @@ from boresight.compute import Backend, clusters, stop_all
 from boresight.compute.gateway import GatewayBackend
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayStack]:
     made = GatewayStack(tmp_path_factory.mktemp("gateway") / "state")
     try:

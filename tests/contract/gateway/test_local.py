@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import dask
 import pytest
 
 from boresight.compute import cluster, clusters
@@ -32,3 +33,12 @@ def test_local_backend_does_the_same() -> None:
 def test_values_that_cannot_be() -> None:
     with pytest.raises(ComputeError, match="worker_cores = 0"):
         cluster(1, worker_cores=0, backend=LocalBackend())
+
+
+def test_clusters_closed_in_the_order_in_which_they_were_made() -> None:
+    backend = LocalBackend()
+    first, second = (cluster(0, backend=backend, timeout_s=60) for _ in range(2))
+    first.close()
+    assert dask.config.get("scheduler") == "dask.distributed"
+    second.close()
+    assert dask.delayed(sum)([1, 2]).compute() == 3  # type: ignore[attr-defined]

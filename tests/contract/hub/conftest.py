@@ -15,7 +15,7 @@ from boresight_hub.settings import HubSettings, OidcSettings, ServerSettings, To
 TOKEN_LIFE_S = 6
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubStack]:
     examples = tmp_path_factory.mktemp("notebooks")
     (examples / "quickstart").mkdir()

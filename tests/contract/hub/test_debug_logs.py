@@ -11,6 +11,8 @@ from support.ports import free_base_port
 from boresight_hub.session import HubSession
 from boresight_hub.settings import HubSettings, ServerSettings, TokenSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubStack]:

@@ -16,7 +16,7 @@ if os.environ.get("BORESIGHT_TEST_KEYCLOAK") == "1":
     KINDS.append("keycloak")
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="package", params=KINDS)
 def idp(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Environment]:

@@ -11,7 +11,7 @@ import pytest
 import requests
 from support.stac_stack import make_item
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 CONFORMANCE = [
     "core", "item-search", "features", "collections", "filter", "item-search#sort",

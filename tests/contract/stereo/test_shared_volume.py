@@ -126,12 +126,13 @@ def test_equals_the_whole_run(
     assert _mended(client) == [True, True]
     assert not any(client.run(lambda: os.environ.get("DASK_CONFIG")).values())
     assert shares == sorted(shares)
-    assert len({share for share in shares if 0.1 < share < 0.9}) > 5
+    assert len({share for share in shares if 0.1 < share < 0.9}) >= 3
     assert not keys, "the key of the cluster is not for the shared volume"
     assert list(volume.iterdir()) == []
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_next_run_of_the_same_client_outlives_a_killed_worker(
     run: Run, volume: Path, whole: StereoResult, workers: Cluster
 ) -> None:
@@ -165,17 +166,22 @@ def test_next_run_of_the_same_client_outlives_a_killed_worker(
 
 @pytest.mark.slow
 def test_cancelled_run_leaves_nothing(run: Run, volume: Path, workers: Cluster) -> None:
-    stop = threading.Event()
+    stop, at_work = threading.Event(), []
 
-    def cancel(_share: float, _what: str) -> None:
-        if any(workers.client.run(executing).values()):
-            stop.set()
+    def cancel_at_work() -> None:
+        for _ in range(1200):
+            if any(workers.client.run(executing).values()):
+                at_work.append(True)
+                stop.set()
+                return
+            time.sleep(0.1)
 
+    cancelling = threading.Thread(target=cancel_at_work)
+    cancelling.start()
     with pytest.raises(RunCancelledError):
-        run(
-            "cancelled", distribution="shared-volume", shared_volume=str(volume),
-            progress=cancel, stop=stop,
-        )  # fmt: skip
+        run("cancelled", distribution="shared-volume", shared_volume=str(volume), stop=stop)
+    cancelling.join(10)
+    assert at_work == [True]
     assert not any(workers.client.run(executing).values())
     assert list(volume.iterdir()) == []
     assert workers.client.submit(sum, [1, 2]).result(timeout=60) == 3

@@ -80,6 +80,7 @@ def _kill_a_worker(client: Client, children: list[int]) -> int:
     return victim
 
 
+@pytest.mark.soak
 def test_killed_worker_costs_a_tile(ventoux: PairInFolder, two_workers: Cluster) -> None:
     target, pair = ventoux
     killed: list[int] = []
@@ -132,6 +133,7 @@ def test_cancelled_job_leaves_nothing(ventoux: PairInFolder, two_workers: Cluste
     assert two_workers.client.submit(sum, [1, 2]).result(timeout=60) == 3
 
 
+@pytest.mark.soak
 def test_job_goes_on_after_the_storage_was_away(
     ventoux: PairInFolder, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

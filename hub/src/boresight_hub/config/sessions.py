@@ -13,7 +13,7 @@ import logging
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from boresight_hub import oidc
 from boresight_hub.errors import CredentialError
@@ -119,10 +119,10 @@ class Session:
         )
 
     @classmethod
-    def from_auth_state(cls, state: dict[str, object] | None) -> Session | None:
+    def from_auth_state(cls, state: dict[str, Any] | None) -> Session | None:
         """Read a stored state; None when there is none or it is not ours."""
         try:
-            session = cls(**(state or {}))  # type: ignore[arg-type]
+            session = cls(**(state or {}))
         except TypeError:
             return None
         return cls(**{**asdict(session), "groups": tuple(session.groups)})

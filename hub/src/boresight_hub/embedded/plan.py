@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 FORMAT = 1
 
@@ -138,13 +139,13 @@ class Plan:
         return cls(**raw)
 
 
-def _service(raw: dict[str, object]) -> Service:
-    values: dict[str, object] = dict(raw)
-    values["command"] = Command(**raw["command"])  # type: ignore[arg-type]
-    values["setup"] = Command(**raw["setup"]) if raw["setup"] else None  # type: ignore[arg-type]
+def _service(raw: dict[str, Any]) -> Service:
+    values = dict(raw)
+    values["command"] = Command(**raw["command"])
+    values["setup"] = Command(**raw["setup"]) if raw["setup"] else None
     for key in ("on_ready", "on_restart"):
-        values[key] = [Request(**request) for request in raw[key]]  # type: ignore[attr-defined]
-    return Service(**values)  # type: ignore[arg-type]
+        values[key] = [Request(**request) for request in raw[key]]
+    return Service(**values)
 
 
 def write_private(path: Path, text: str) -> None:

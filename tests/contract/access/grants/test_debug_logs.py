@@ -13,6 +13,8 @@ from support.access_stack import image_bytes
 from support.data_sessions import SignIn, credentials
 from support.signing_stack import SigningStack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningStack]:

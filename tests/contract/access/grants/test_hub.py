@@ -11,6 +11,8 @@ from support.signing_stack import SigningStack
 
 from boresight_hub.session import HubSession
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningStack]:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from distributed import Client
+import dask
+from distributed import Client, default_client
 
 from boresight.compute.backends import backend as chosen_backend
 from boresight.compute.interface import Backend, ClusterInfo, ClusterRequest, ClusterStatus
@@ -176,6 +177,7 @@ class Cluster:
                 client.close(timeout=5)
             except (OSError, TimeoutError) as exc:
                 log.warning("The client of %s did not close: %s", self.name, exc)
+            _restore_default_scheduler()
         if self._is_owned:
             self._is_owned = False
             _owned.discard(self)
@@ -340,6 +342,20 @@ async def _ncores(client: Client) -> dict[str, int]:
         raise OSError("not connected")
     answer: dict[str, int] = await client.scheduler.ncores()
     return answer
+
+
+def _restore_default_scheduler() -> None:
+    """Let ``.compute()`` run here again once no client is left.
+
+    Of two clients, closed in the order in which they were opened, the second restores what the
+    first had set: Dask would then ask for a cluster that is gone.
+    """
+    if dask.config.get("scheduler", None) != "dask.distributed":
+        return
+    try:
+        default_client()
+    except ValueError:
+        dask.config.set(scheduler=None)
 
 
 def _stop(backend: Backend, name: str) -> None:

@@ -29,8 +29,6 @@ _PR_SET_PDEATHSIG = 1
 
 FAILURE = "failure.json"
 
-logger = logging.getLogger(__name__)
-
 
 def main(spec_path: Path) -> int:
     """Run CARS as ``spec_path`` says; 0 when it has ended well."""
@@ -146,7 +144,9 @@ def _tell_steps() -> None:
         task = original(self, func, nout=nout)
 
         def told(*args: Any, **kwargs: Any) -> Any:
-            logger.info("step %s", kwargs.get("func_name", ""))
+            # to the log itself: CARS sets up loggers of its own, and this one is not among them
+            sys.stdout.write(f"step {kwargs.get('func_name', '')}\n")
+            sys.stdout.flush()
             return task(*args, **kwargs)
 
         return told

@@ -1,0 +1,1 @@
+"""A package, so that its services end when its last test has run."""
