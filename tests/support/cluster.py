@@ -1,19 +1,36 @@
-"""The real one-node Kubernetes of the tests, driven by its own command."""
+"""The real one-node Kubernetes of the tests, driven by its own command.
+
+``python tests/support/cluster.py up`` starts it and brings the images; ``down`` stops and wipes it.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+
+import yaml
+
+from boresight_hub.session import HubSession
+from boresight_hub.settings import HubSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "boresight"
 USERS = "boresight-users"
+ORIGIN = f"https://proxy-public.{NAMESPACE}.svc.cluster.local"
+VALUES = ROOT / "helm" / "environments" / "local" / "values.yaml"
 _DEFAULT = ROOT.parent / "shared" / "cluster" / "cluster"
+
+
+#: gives somebody signed in: ``with person("marie") as session``
+Person = Callable[..., AbstractContextManager[HubSession]]
 
 
 class ClusterError(AssertionError):
@@ -88,7 +105,7 @@ class Cluster:
             str(ROOT / "helm" / "charts" / "boresight"),
             f"--namespace={NAMESPACE}",
             "--create-namespace",
-            f"--values={ROOT / 'helm' / 'environments' / 'local' / 'values.yaml'}",
+            f"--values={VALUES}",
             *options,
         )
 
@@ -114,6 +131,34 @@ class Cluster:
             if done.returncode:
                 raise ClusterError(f"{name} is not ready.\n{self.state()}")
 
+    def secret(self, name: str, key: str, namespace: str = NAMESPACE) -> str:
+        """Content of a key of a Secret."""
+        data = self.get("secret", name, f"--namespace={namespace}")["data"]
+        return base64.b64decode(data[key]).decode()
+
+    def authorities(self) -> str:
+        """Authority of the origin's certificate (PEM)."""
+        found = self.get("configmap", "boresight-ca", f"--namespace={NAMESPACE}")
+        return str(found["data"]["ca.crt"])
+
+    def password(self, username: str) -> str:
+        """Password of one of the people of the local environment."""
+        people = yaml.safe_load(VALUES.read_text())["keycloak"]["people"]
+        number = [one["username"] for one in people].index(username)
+        return self.secret("boresight-people", f"person-{number}")
+
+    @contextmanager
+    def session(
+        self, username: str, authorities: Path, *, start: bool = True, profile: str = ""
+    ) -> Iterator[HubSession]:
+        """``username`` signed in, with a running server if asked for."""
+        settings = HubSettings(platform="kubernetes", origin=ORIGIN, authorities_path=authorities)
+        with HubSession(settings) as session:
+            session.sign_in(username, self.password(username))
+            if start:
+                session.start_server(options={"profile": profile} if profile else None)
+            yield session
+
     def state(self) -> str:
         """Pods and events, for who has to find out what is wrong."""
         shown = []
@@ -121,3 +166,19 @@ class Cluster:
             for what in (("pods", "--output=wide"), ("events", "--sort-by=.lastTimestamp")):
                 shown.append(self.attempt("kubectl", "-n", namespace, "get", *what).stdout[-4000:])
         return "\n".join(shown)
+
+
+def main(command: str) -> None:
+    """Start the node with all images, or stop it."""
+    cluster = Cluster()
+    if command == "up":
+        cluster.up()
+        cluster.images()
+    elif command == "down":
+        cluster.down()
+    else:
+        raise SystemExit(f"{command!r} is neither up nor down")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2] or [""])

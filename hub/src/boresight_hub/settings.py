@@ -294,6 +294,11 @@ class HubSettings(BaseSettings):
         pattern=r"^https?://[^/?#]+$",
         description="the one HTTP origin as people and clients write it; default: host and port",
     )
+    authorities_path: Path | None = Field(
+        None,
+        description="authorities (PEM) of a private certificate of the origin, for the command; "
+        "services and pods read the bundle of their image",
+    )
     addresses: dict[str, str] = Field(
         default_factory=dict,
         description="where services reach each other (name to scheme, host and port), where that "

@@ -114,6 +114,18 @@ class KubernetesSettings(Part):
     )
     dask: DaskPodSettings = DaskPodSettings()
 
+    def authorities(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Volumes and mounts of a centre's authorities; the images' entrypoint joins them."""
+        if not self.ca_config_map:
+            return [], []
+        return [
+            {"name": "ca", "configMap": {"name": self.ca_config_map}},
+            {"name": "trust", "emptyDir": {"sizeLimit": "4Mi"}},
+        ], [
+            {"name": "ca", "mountPath": "/etc/boresight/ca", "readOnly": True},
+            {"name": "trust", "mountPath": "/etc/boresight/trust"},
+        ]
+
     @model_validator(mode="after")
     def _check_profiles(self) -> Self:
         slugs = [profile.slug for profile in self.profiles]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
 import pytest
-from support.cluster import NAMESPACE, USERS, Cluster
+from support.cluster import NAMESPACE, ORIGIN, USERS, Cluster
 
 pytestmark = pytest.mark.e2e
-ORIGIN = f"http://proxy-public.{NAMESPACE}.svc.cluster.local"
+
 
 PATHS = {
     "hub": "/hub/health",
@@ -17,14 +22,23 @@ PATHS = {
 }
 
 
+@pytest.fixture(scope="module")
+def web(authorities: Path) -> Iterator[httpx.Client]:
+    trust = ssl.create_default_context(cafile=str(authorities))
+    transport = httpx.HTTPTransport(verify=trust, retries=5)
+    with httpx.Client(base_url=ORIGIN, transport=transport, timeout=20) as client:
+        yield client
+
+
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_service_answers_at_the_origin(cluster: Cluster, path: str) -> None:
-    status = cluster.run(
-        *("in-net", "curl", "--silent", "--retry", "5", "--retry-all-errors"),
-        *("--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"),
-        f"{ORIGIN}{path}",
-    )
-    assert status == "200"
+def test_service_answers_at_the_origin(web: httpx.Client, path: str) -> None:
+    assert web.get(path).status_code == 200
+
+
+def test_plain_http_is_led_to_https(web: httpx.Client) -> None:
+    answer = httpx.get(f"{ORIGIN.replace('https', 'http')}/hub/health", timeout=20)
+    assert answer.is_redirect
+    assert answer.headers["location"].startswith(f"{ORIGIN}")
 
 
 def test_no_pod_was_restarted_but_by_us(cluster: Cluster) -> None:
@@ -38,7 +52,7 @@ def test_no_pod_was_restarted_but_by_us(cluster: Cluster) -> None:
     assert not any(restarts.values()), restarts
 
 
-def test_routes_of_traefik_are_for_traefik_only(cluster: Cluster) -> None:
+def test_routes_of_traefik_are_for_traefik_only(cluster: Cluster, web: httpx.Client) -> None:
     inside = f"http://dask-gateway.{NAMESPACE}.svc.cluster.local:8014/api/boresight/routes"
     proxy = cluster.get(
         "pods", "--namespace", NAMESPACE, "--selector=app.kubernetes.io/component=hub"
@@ -49,9 +63,5 @@ def test_routes_of_traefik_are_for_traefik_only(cluster: Cluster) -> None:
     assert done.returncode != 0
     assert "timed out" in done.stderr or "refused" in done.stderr
     # and nothing of it through the origin
-    status = cluster.run(
-        *("in-net", "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}"),
-        f"{ORIGIN}/services/dask-gateway/api/boresight/routes",
-    )
-    assert status == "404"
+    assert web.get("/services/dask-gateway/api/boresight/routes").status_code == 404
     assert cluster.get("networkpolicies", "--namespace", USERS)["items"]

@@ -29,7 +29,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- else if and .Values.ingress.enabled .Values.ingress.hosts -}}
 {{ if .Values.ingress.tls }}https{{ else }}http{{ end }}://{{ first .Values.ingress.hosts }}
 {{- else -}}
-http://{{ include "boresight.host" (list . "proxy-public") }}
+{{ ternary "http" "https" (eq .Values.proxy.https.type "offload") }}://{{ include "boresight.host" (list . "proxy-public") }}
 {{- end -}}
 {{- end }}
 

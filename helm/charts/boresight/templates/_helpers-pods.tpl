@@ -63,26 +63,27 @@ seccompProfile:
       {{- end }}
 {{- end }}
 
-{{/* Authorities of a private certificate, where there are some. */}}
+{{/* Whether there are authorities of our own: those given, or the one that signs a generated certificate. */}}
+{{- define "boresight.hasCa" -}}
+{{- if or .Values.certificateAuthorities (eq .Values.proxy.https.type "generated") }}yes{{ end }}
+{{- end }}
+
+{{/* They, and a place for the bundle that the images' entrypoint puts together. */}}
 {{- define "boresight.caVolume" -}}
-{{- if .Values.certificateAuthorities }}
+{{- if include "boresight.hasCa" . }}
 - name: ca
   configMap:
     name: boresight-ca
+- name: trust
+  emptyDir:
+    sizeLimit: 4Mi
 {{- end }}
 {{- end }}
 
 {{- define "boresight.caMount" -}}
-{{- if .Values.certificateAuthorities }}
+{{- if include "boresight.hasCa" . }}
 - { name: ca, mountPath: /etc/boresight/ca, readOnly: true }
-{{- end }}
-{{- end }}
-
-{{- define "boresight.caEnv" -}}
-{{- if .Values.certificateAuthorities }}
-- { name: SSL_CERT_FILE, value: /etc/boresight/ca/ca.crt }
-- { name: AWS_CA_BUNDLE, value: /etc/boresight/ca/ca.crt }
-- { name: REQUESTS_CA_BUNDLE, value: /etc/boresight/ca/ca.crt }
+- { name: trust, mountPath: /etc/boresight/trust }
 {{- end }}
 {{- end }}
 
@@ -91,19 +92,19 @@ seccompProfile:
 checksum/settings: {{ include (print .Template.BasePath "/settings.yaml") . | sha256sum }}
 {{- end }}
 
-{{/* Probes over HTTP; takes (dict "port" 1 "ready" "/path" "live" "/path" "startup" seconds). */}}
+{{/* Probes over HTTP; takes (dict "port" 1 "ready" "/path" "live" "/path" "startup" seconds "scheme" "HTTPS"). */}}
 {{- define "boresight.probes" -}}
 startupProbe:
-  httpGet: { path: {{ .live }}, port: {{ .port }} }
+  httpGet: { path: {{ .live }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 2
   failureThreshold: {{ div (.startup | default 120) 2 }}
   timeoutSeconds: 5
 readinessProbe:
-  httpGet: { path: {{ .ready }}, port: {{ .port }} }
+  httpGet: { path: {{ .ready }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 5
   timeoutSeconds: 5
 livenessProbe:
-  httpGet: { path: {{ .live }}, port: {{ .port }} }
+  httpGet: { path: {{ .live }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 20
   failureThreshold: 4
   timeoutSeconds: 10

@@ -140,9 +140,9 @@ class PodSpawner(KubeSpawner):
             claim = {"claimName": volume.claim, "readOnly": volume.read_only}
             volumes.append({"name": name, "persistentVolumeClaim": claim})
             mounts.append({"name": name, "mountPath": volume.path, "readOnly": volume.read_only})
-        if settings.ca_config_map:
-            volumes.append({"name": "ca", "configMap": {"name": settings.ca_config_map}})
-            mounts.append({"name": "ca", "mountPath": "/etc/boresight/ca", "readOnly": True})
+        more_volumes, more_mounts = settings.authorities()
+        volumes += more_volumes
+        mounts += more_mounts
         self.volumes, self.volume_mounts = volumes, mounts
 
     async def _start(self) -> Any:

@@ -67,7 +67,7 @@ def cluster_config(
         "scheduler_cores_limit": dask.scheduler_cores_limit,
         "scheduler_memory": int(dask.scheduler_memory_gib * _GIB),
         "scheduler_extra_pod_config": _pod(settings, ()),
-        "scheduler_extra_container_config": _container(()),
+        "scheduler_extra_container_config": _container(settings, ()),
         "worker_extra_pod_config": _pod(
             settings,
             (
@@ -78,7 +78,10 @@ def cluster_config(
             ),
         ),
         "worker_extra_container_config": {
-            **_container(({"name": "tokens", "mountPath": str(POD_TOKEN_DIR), "readOnly": True},)),
+            **_container(
+                settings,
+                ({"name": "tokens", "mountPath": str(POD_TOKEN_DIR), "readOnly": True},),
+            ),
             "env": [{"name": name, "value": value} for name, value in worker_env.items()],
         },
         "worker_extra_pod_labels": {TOKENS_LABEL: tokens_secret},
@@ -117,6 +120,7 @@ def _pod(settings: HubSettings, volumes: tuple[dict[str, Any], ...]) -> dict[str
         "volumes": [
             {"name": "scratch", "emptyDir": scratch},
             {"name": "tmp", "emptyDir": {}},
+            *pods.authorities()[0],
             *volumes,
         ],
         "terminationGracePeriodSeconds": 5,
@@ -130,13 +134,14 @@ def _pod(settings: HubSettings, volumes: tuple[dict[str, Any], ...]) -> dict[str
     return spec
 
 
-def _container(mounts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def _container(settings: HubSettings, mounts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
     return {
         "securityContext": _SECURITY,
         "workingDir": _SCRATCH,
         "volumeMounts": [
             {"name": "scratch", "mountPath": _SCRATCH},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod, nobody else's
+            *settings.kubernetes.authorities()[1],
             *mounts,
         ],
     }
