@@ -1,6 +1,7 @@
 """The real one-node Kubernetes of the tests, driven by its own command.
 
-``python tests/support/cluster.py up`` starts it and brings the images; ``down`` stops and wipes it.
+``python tests/support/cluster.py up`` starts it and brings the images, ``run COMMAND`` runs in its
+network, ``down`` stops and wipes it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +18,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
 import yaml
 
 from boresight_hub.session import HubSession
@@ -25,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "boresight"
 USERS = "boresight-users"
 ORIGIN = f"https://proxy-public.{NAMESPACE}.svc.cluster.local"
+CHART = ROOT / "helm" / "charts" / "boresight"
 VALUES = ROOT / "helm" / "environments" / "local" / "values.yaml"
 _DEFAULT = ROOT.parent / "shared" / "cluster" / "cluster"
 
@@ -35,6 +40,11 @@ Person = Callable[..., AbstractContextManager[HubSession]]
 
 class ClusterError(AssertionError):
     """A command of the cluster failed."""
+
+
+def printed(outputs: list[dict[str, Any]]) -> str:
+    """What a cell printed."""
+    return "".join(one["text"] for one in outputs if one.get("name") == "stdout")
 
 
 class Cluster:
@@ -95,14 +105,14 @@ class Cluster:
         listed = self.attempt("helm", "status", "boresight", f"--namespace={NAMESPACE}")
         return listed.returncode == 0
 
-    def install(self, *options: str) -> None:
+    def install(self, *options: str, chart: Path = CHART) -> None:
         """Install or upgrade the chart with the local environment's values."""
         self.run(
             "helm",
             "upgrade",
             "--install",
             "boresight",
-            str(ROOT / "helm" / "charts" / "boresight"),
+            str(chart),
             f"--namespace={NAMESPACE}",
             "--create-namespace",
             f"--values={VALUES}",
@@ -149,15 +159,55 @@ class Cluster:
 
     @contextmanager
     def session(
-        self, username: str, authorities: Path, *, start: bool = True, profile: str = ""
+        self,
+        username: str,
+        authorities: Path,
+        *,
+        password: str = "",
+        start: bool = True,
+        profile: str = "",
     ) -> Iterator[HubSession]:
         """``username`` signed in, with a running server if asked for."""
         settings = HubSettings(platform="kubernetes", origin=ORIGIN, authorities_path=authorities)
         with HubSession(settings) as session:
-            session.sign_in(username, self.password(username))
+            session.sign_in(username, password or self.password(username))
             if start:
                 session.start_server(options={"profile": profile} if profile else None)
             yield session
+
+    @contextmanager
+    def keycloak_admin(self) -> Iterator[httpx.Client]:
+        """Administration of our realm, past the proxy: from the node, which may."""
+        inside = f"http://keycloak.{NAMESPACE}.svc.cluster.local:8080/idp"
+        with httpx.Client(timeout=30) as client:
+            answer = client.post(
+                f"{inside}/realms/master/protocol/openid-connect/token",
+                data={
+                    "grant_type": "password",
+                    "client_id": "admin-cli",
+                    "username": "admin",
+                    "password": self.secret("boresight-secrets", "keycloak-admin-password"),
+                },
+            )
+            answer.raise_for_status()
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            client.base_url = f"{inside}/admin/realms/boresight/"
+            yield client
+
+    def on_node(self, *command: str) -> None:
+        """Run a command among the node's own mounts."""
+        kubelets = [one.pid for one in psutil.process_iter(["name"]) if one.name() == "kubelet"]
+        if not kubelets:
+            raise ClusterError("no kubelet runs here")
+        done = subprocess.run(
+            [shutil.which("nsenter") or "", f"--target={kubelets[0]}", "--mount", "--", *command],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        if done.returncode:
+            raise ClusterError(f"{' '.join(command)} on the node: {done.stderr}")
 
     def state(self) -> str:
         """Pods and events, for who has to find out what is wrong."""
@@ -168,17 +218,21 @@ class Cluster:
         return "\n".join(shown)
 
 
-def main(command: str) -> None:
-    """Start the node with all images, or stop it."""
+def main(command: str, arguments: list[str]) -> int:
+    """Start the node with all images, run something in its network, or stop it."""
     cluster = Cluster()
     if command == "up":
         cluster.up()
         cluster.images()
+    elif command == "run":
+        return subprocess.run([cluster.program, "in-net", *arguments], check=False).returncode
     elif command == "down":
         cluster.down()
     else:
-        raise SystemExit(f"{command!r} is neither up nor down")
+        sys.stderr.write(f"{command!r} is none of up, run, down\n")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or [""])
+    sys.exit(main(sys.argv[1] if sys.argv[1:] else "", sys.argv[2:]))
