@@ -65,6 +65,19 @@ def try_template(
     )
 
 
+def environment(name: str, *options: str, values: str = "") -> list[dict[str, Any]]:
+    """Objects of the environment ``name``, with the values of ``values`` over its own."""
+    folder = ROOT / "helm" / "environments"
+    files = [folder / one / "values.yaml" for one in ("base", name, values) if one]
+    done = helm(
+        *("template", "boresight", str(CHART), "--namespace=boresight", "--kube-version=1.34.4"),
+        *(f"--values={path}" for path in files),
+        *options,
+    )
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
 def pods_of(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Pod specifications by kind and name of what makes them."""
     return {
