@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography.x509 import (
+    DNSName,
+    SubjectAlternativeName,
+    load_pem_x509_certificate,
+)
 from support.helm import (
     CHART,
     NAMESPACE,
@@ -156,7 +162,7 @@ def test_settings_are_ones_the_services_take(
         monkeypatch.setenv(name, value)
     settings = HubSettings()
     assert settings.platform == "kubernetes"
-    assert settings.public_url == f"http://proxy-public.{NAMESPACE}.svc.cluster.local"
+    assert settings.public_url == f"https://proxy-public.{NAMESPACE}.svc.cluster.local"
     assert settings.kubernetes.namespace == USERS
     assert [p.slug for p in settings.kubernetes.profiles] == ["standard", "large", "rescue"]
     assert settings.url_of("gateway_api").endswith(":8009")
@@ -226,10 +232,36 @@ FRONTS = {
 
 @pytest.mark.parametrize(("values", "kind"), FRONTS.values(), ids=FRONTS)
 def test_origin_is_that_of_the_front(tmp_path: Path, values: dict[str, Any], kind: str) -> None:
-    objects = template(tmp_path, values)
+    objects = template(tmp_path, {"proxy": {"https": {"type": "offload"}}, **values})
     assert any(o["kind"] == kind for o in objects)
     settings = next(o for o in objects if o["metadata"]["name"] == "boresight-settings")
     assert settings["data"]["BORESIGHT_ORIGIN"] == "https://b.example.org"
+
+
+def test_generated_certificate_is_of_the_origin_and_trusted(tmp_path: Path) -> None:
+    objects = template(tmp_path, {"origin": "https://b.example.org"})
+    data = next(o for o in objects if o["metadata"]["name"] == "boresight-tls")["data"]
+    leaf = load_pem_x509_certificate(base64.b64decode(data["tls.crt"]))
+    names = leaf.extensions.get_extension_for_class(SubjectAlternativeName).value
+    assert set(names.get_values_for_type(DNSName)) >= {
+        "b.example.org",
+        f"proxy-public.{NAMESPACE}.svc.cluster.local",
+    }
+    bundles = [o for o in objects if o["metadata"]["name"] == "boresight-ca"]
+    assert {o["metadata"]["namespace"] for o in bundles} == {NAMESPACE, USERS}
+    for bundle in bundles:
+        leaf.verify_directly_issued_by(load_pem_x509_certificate(bundle["data"]["ca.crt"].encode()))
+
+
+def test_authorities_of_a_centre_are_joined_to_it(tmp_path: Path) -> None:
+    objects = template(tmp_path, {"certificateAuthorities": "of the centre"})
+    bundle = next(o for o in objects if o["metadata"]["name"] == "boresight-ca")
+    assert bundle["data"]["ca.crt"].startswith("of the centre\n-----BEGIN CERTIFICATE-----")
+    for name, pod in pods_of(objects).items():
+        mounts = {m["name"] for c in pod["containers"] for m in c.get("volumeMounts", ())}
+        assert ("trust" in mounts) == ("ca" in mounts), name
+        if name.split("/")[1] in ("hub", "access", "stac", "dask-gateway"):
+            assert "trust" in mounts, name
 
 
 # value that is wrong, what is changed for it to be right, words of the refusal
@@ -249,6 +281,17 @@ MISTAKES = {
         "ingress and route are enabled",
     ),
     "route without origin": ({"route": {"enabled": True, "host": "b"}}, "set origin"),
+    "TLS at two places": (
+        {"ingress": {"enabled": True, "hosts": ["b.example.org"]}},
+        "TLS ends at one place",
+    ),
+    "origin without TLS": ({"origin": "http://b.example.org"}, "answers at https"),
+    "certificate of nobody": ({"proxy": {"https": {"type": "secret"}}}, "set proxy.https.secret"),
+    "secrets of two places": (
+        {"secrets": {"existingSecret": "a", "externalSecret": {"enabled": True}}},
+        "come from one place",
+    ),
+    "secrets of no store": ({"secrets": {"externalSecret": {"enabled": True}}}, "needs a store"),
     "ingress without name": ({"ingress": {"enabled": True}}, "set ingress.hosts"),
     "short tokens": ({"tokens": {"life": 120}}, "60 s left then"),
     "one namespace": ({"singleuser": {"namespace": {"name": NAMESPACE}}}, "of their own"),
