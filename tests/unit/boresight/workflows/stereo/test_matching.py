@@ -30,10 +30,10 @@ NUMBERS = {
 
 @pytest.fixture(scope="module")
 def calls() -> list[Call]:
-    """Three pairs of textures, the right one moved by some pixels and noisier."""
+    """Five pairs of textures, the right one moved by some pixels and noisier."""
     rng = np.random.default_rng(5)
     made = []
-    for i in range(3):
+    for i in range(5):
         ground = ndimage.gaussian_filter(rng.normal(size=(80, 100)), 1.5) * 400 + 500
         left, right = (ground[:, k : k + 80].astype(np.float32) for k in (10, 10 + i))
         right += rng.normal(scale=2, size=right.shape).astype(np.float32)
@@ -56,7 +56,7 @@ def check(found: Sequence[matching.Matches], expected: Sequence[matching.Matches
 
 
 def test_calls_survive_a_file(calls: list[Call], tmp_path: Path) -> None:
-    matching._write(tmp_path / "request.npz", matching.pack(calls))
+    matching._write_request(tmp_path / "request.npz", matching.pack(calls))
     read = matching.unpack(tmp_path / "request.npz")
     assert [call.numbers for call in read] == [call.numbers for call in calls]
     for one, other in zip(read, calls, strict=True):
@@ -66,42 +66,83 @@ def test_calls_survive_a_file(calls: list[Call], tmp_path: Path) -> None:
 
 
 class Helper:
-    """Answers, in a process of its own, while the run does its own part."""
+    """Answers, in a process of its own, while the run does its own part.
 
-    def __init__(self, folder: Path, *, fails: bool = False) -> None:
-        self.sharing, self.fails = Sharing(folder, 2, 0), fails
+    Parameters
+    ----------
+    folder : Path
+    ends : str
+        ``well``; ``at once``, before any answer; ``half-way``, with one answer given.
+    """
+
+    def __init__(self, folder: Path, ends: str) -> None:
+        self.sharing, self._ends = Sharing(folder, 2, 0), ends
         self.answered = 0
 
     def answer(self, request: Path) -> None:
-        if self.fails:
+        if self._ends == "at once":
             matching.failure_of(request).touch()
             return
-        answer = matching.answer_to(request)
-        command = [sys.executable, "-m", matching.__name__, str(request), str(answer)]
+        command = [sys.executable, "-m", matching.__name__, str(request), str(os.getpid())]
         environment = {**os.environ, **process._ONE_THREAD}
-        subprocess.run([*command, str(os.getpid())], check=True, timeout=120, env=environment)
+        subprocess.run(command, check=True, timeout=120, env=environment)
+        if self._ends == "half-way":
+            matching.answer_to(request, 1).unlink()
+            matching.failure_of(request).touch()
         self.answered += 1
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(
+    ("ends", "said"), [("well", (2, 0)), ("at once", (0, 2)), ("half-way", (1, 1))]
+)
 def test_helpers_and_run_match_alike(
     calls: list[Call],
     expected: list[matching.Matches],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    fails: bool,
+    caplog: pytest.LogCaptureFixture,
+    ends: str,
+    said: tuple[int, int],
 ) -> None:
-    helper = Helper(tmp_path, fails=fails)
-    write = matching._write
+    caplog.set_level("INFO")
+    helper = Helper(tmp_path, ends)
+    write = matching._write_request
 
     def written(path: Path, arrays: dict[str, np.ndarray]) -> None:
         write(path, arrays)
         helper.answer(path)
 
-    monkeypatch.setattr(matching, "_write", written)
+    monkeypatch.setattr(matching, "_write_request", written)
     for _ in range(2):  # CARS matches at several resolutions
         check(matching.match_together(calls, helper.sharing), expected)
-    assert helper.answered == (0 if fails else 2)
+    assert helper.answered == (0 if ends == "at once" else 2)
+    words = f"5 epipolar tiles matched: 3 were this run's, {said[0]} were answered by helpers"
+    assert caplog.messages == [f"{words}, {said[1]} left over"] * 2
+
+
+def test_late_helper_is_left_what_it_can_do(
+    calls: list[Call],
+    expected: list[matching.Matches],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its first answer comes when the run is done with its own part and has begun the helper's."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(matching, "_POLL_S", 0.01)
+    original, done = Call.matches, 0
+
+    def matches(call: Call) -> matching.Matches:
+        nonlocal done
+        done += 1
+        if done == 4:
+            matching._write_answer(tmp_path / "answer-0.0.npy", expected[1])
+        return original(call)
+
+    monkeypatch.setattr(Call, "matches", matches)
+    check(matching.match_together(calls, Sharing(tmp_path, 2, 0)), expected)
+    assert done == 4
+    assert caplog.messages[0].endswith("1 were answered by helpers, 1 left over")
 
 
 def test_silent_helper_is_not_waited_for_for_ever(

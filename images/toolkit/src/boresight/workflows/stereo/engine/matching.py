@@ -2,12 +2,13 @@
 
 Most of what CARS does once per pair is to match SIFT points, epipolar tile after epipolar tile,
 while all other workers wait. In a run that has helpers the tiles are collected first. Every
-n-th goes to a helper, as a file; the run does its own part, then takes the answers, and does itself
-what nobody has answered. Every tile is matched by CARS' own function from equal arrays, so who did
-it makes no difference.
+n-th goes to a helper, as a file, who answers tile after tile; the run does its own part, then that
+of its helpers from the end, until all is done. So it is done when all are, however late a helper
+began. Every tile is matched by CARS' own function from equal arrays, so who did it makes no
+difference.
 
 This module is run twice: inside a run of CARS (:func:`install`), and by a helper as
-``python -m …engine.matching REQUEST.npz ANSWER.npz PARENT``.
+``python -m …engine.matching REQUEST.npz PARENT``.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ Matches = NDArray[np.float64]
 _ALGORITHM = "cars.applications.sparse_matching.sparse_matching_algo"
 _ARRAYS = ("left", "right", "left_mask", "right_mask")
 _POLL_S = 0.2
-#: how long helpers are waited for: so many times as long as the run's own part took, and this [s]
-_PATIENCE, _PATIENCE_S = 2.0, 60.0
+#: how long the last tile of a helper is waited for: so many times as long as one took, and this [s]
+_PATIENCE, _PATIENCE_S = 2.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,14 @@ class Sharing:
         return sorted(self.folder.glob("request-*.npz"))
 
 
-def answer_to(request: Path) -> Path:
-    """File with the matches of ``request``; whole, or not there."""
-    return request.with_name(request.name.replace("request", "answer"))
+def answer_to(request: Path, number: int) -> Path:
+    """File with the matches of a tile of ``request``, the first is 0; whole, or not there."""
+    return request.with_name(f"{request.stem.replace('request', 'answer')}.{number}.npy")
 
 
 def failure_of(request: Path) -> Path:
-    """Empty file in the place of an answer that will not come."""
-    return answer_to(request).with_suffix(".failed")
+    """Empty file that says: no more answers will come."""
+    return request.with_name(f"{request.stem.replace('request', 'answer')}.failed")
 
 
 @dataclass(frozen=True)
@@ -149,28 +150,71 @@ def _settle(tasks: Sequence[_Later], sharing: Sharing) -> list[Any]:
 
 
 def match_together(calls: Sequence[Call], sharing: Sharing) -> list[Matches]:
-    """Matches of all ``calls``, in their order, with what helpers answer in time."""
+    """Matches of all ``calls``, in their order, with what helpers answer."""
     sharing.folder.mkdir(parents=True, exist_ok=True)
     # CARS matches at several resolutions
     number = len(sharing.requests())
-    requests = [sharing.folder / f"request-{number + i}.npz" for i in range(sharing.parts - 1)]
-    for part, request in enumerate(requests, start=1):
-        _write(request, pack(calls[part :: sharing.parts]))
-    began_s = time.monotonic()
-    found: list[Matches | None] = [None] * len(calls)
-    found[:: sharing.parts] = [call.matches() for call in calls[:: sharing.parts]]
-    own_s = time.monotonic() - began_s
-    until_s = time.monotonic() + _PATIENCE * own_s + _PATIENCE_S
-    for part, request in enumerate(requests, start=1):
-        answer = _await_answer(request, until_s)
-        if answer is not None:
-            found[part :: sharing.parts] = answer
-    missing = sum(one is None for one in found)
+    shares = []
+    for part in range(1, sharing.parts):
+        request = sharing.folder / f"request-{number + part - 1}.npz"
+        _write_request(request, pack(calls[part :: sharing.parts]))
+        shares.append(_Share(request, list(range(part, len(calls), sharing.parts))))
+    found: dict[int, Matches] = {}
+    longest_s = 0.0
+    for index in range(0, len(calls), sharing.parts):
+        began_s = time.monotonic()
+        found[index] = calls[index].matches()
+        longest_s = max(longest_s, time.monotonic() - began_s)
+    own = len(found)
+    answered = 0
+    until_s = time.monotonic() + _PATIENCE * longest_s + _PATIENCE_S
+    while True:
+        for share in shares:
+            answers = share.take()
+            answered += len(answers)
+            found |= answers
+        slowest = max(shares, key=lambda share: len(share.missing))
+        if not slowest.missing:
+            break
+        # a helper begins with the first: its last but one is not begun, or soon not
+        if len(slowest.missing) == 1 and slowest.is_at_work() and time.monotonic() < until_s:
+            time.sleep(_POLL_S)
+            continue
+        index = slowest.missing.pop()
+        found[index] = calls[index].matches()
+        until_s = time.monotonic() + _PATIENCE * longest_s + _PATIENCE_S
     logger.info(
-        "%d epipolar tiles matched, %d of them by helpers, %d after them (own part: %.0f s)",
-        len(calls), len(calls) - missing - len(calls[:: sharing.parts]), missing, own_s,
+        "%d epipolar tiles matched: %d were this run's, %d were answered by helpers, %d left over",
+        len(calls), own, answered, len(calls) - own - answered,
     )  # fmt: skip
-    return [call.matches() if one is None else one for call, one in zip(calls, found, strict=True)]
+    return [found[index] for index in range(len(calls))]
+
+
+class _Share:
+    """A helper's part.
+
+    Parameters
+    ----------
+    request : Path
+    indices : list of int
+        Of its tiles among all, in the order in which they are answered.
+    """
+
+    def __init__(self, request: Path, indices: list[int]) -> None:
+        self._request, self._answered = request, 0
+        self.missing = indices
+
+    def take(self) -> dict[int, Matches]:
+        """Answers that are new."""
+        new: dict[int, Matches] = {}
+        while self.missing and (path := answer_to(self._request, self._answered)).exists():
+            new[self.missing.pop(0)] = np.load(path)
+            self._answered += 1
+        return new
+
+    def is_at_work(self) -> bool:
+        """Whether more answers may come."""
+        return not failure_of(self._request).exists()
 
 
 def pack(calls: Sequence[Call]) -> dict[str, NDArray[Any]]:
@@ -189,22 +233,18 @@ def unpack(path: Path) -> list[Call]:
         ]
 
 
-def _await_answer(request: Path, until_s: float) -> list[Matches] | None:
-    """Answer of a helper; None when it has failed, or is late."""
-    path = answer_to(request)
-    while not path.exists():
-        if failure_of(request).exists() or time.monotonic() > until_s:
-            return None
-        time.sleep(_POLL_S)
-    with np.load(path) as answer:
-        return [answer[f"matches_{i}"] for i in range(len(answer.files))]
-
-
-def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def _write_request(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     # the name appears when the file is whole
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
+    partial.rename(path)
+
+
+def _write_answer(path: Path, matches: Matches) -> None:
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.save(file, matches, allow_pickle=False)
     partial.rename(path)
 
 
@@ -219,16 +259,19 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def main(request: Path, answer: Path, parent: int) -> int:
-    """Match the tiles of ``request``."""
+def main(request: Path, parent: int) -> int:
+    """Match the tiles of ``request``, which may come while CARS is loaded."""
     from boresight.workflows.stereo.engine.child import die_with
 
     die_with(parent)
     import_module("cars")  # sets its environment; what follows comes after
-    found = [call.matches() for call in unpack(request)]
-    _write(answer, {f"matches_{i}": matches for i, matches in enumerate(found)})
+    import_module(_ALGORITHM)
+    while not request.exists():
+        time.sleep(_POLL_S)
+    for number, call in enumerate(unpack(request)):
+        _write_answer(answer_to(request, number), call.matches())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -21,7 +21,7 @@ import psutil
 from boresight.errors import ComputeError
 from boresight.workflows.stereo.engine.child import FAILURE
 from boresight.workflows.stereo.engine.failures import StereoRunError, named_error
-from boresight.workflows.stereo.engine.matching import Sharing, answer_to, failure_of
+from boresight.workflows.stereo.engine.matching import Sharing
 from boresight.workflows.stereo.engine.milestones import Milestones
 
 logger = logging.getLogger(__name__)
@@ -105,8 +105,12 @@ class Helpers(Protocol):
         """How the run shares with them."""
         ...
 
-    def match(self, request: Path, answer: Path, failure: Path) -> None:
-        """Begin on ``request``, and return; leave ``answer``, or else an empty ``failure``."""
+    def match(self, request: Path) -> None:
+        """Begin on ``request``, and return."""
+        ...
+
+    def collect(self) -> None:
+        """Leave the answers that have come; called about once a second."""
         ...
 
 
@@ -173,8 +177,10 @@ def run_cars(
         limits=limits,
         cache=cache,
         is_cancelled=is_cancelled,
-        follower=_Follower(folder / _LOG, progress, Milestones(*part)),
-        handing=_Handing(helpers) if helpers else None,
+        looks=[
+            _Follower(folder / _LOG, progress, Milestones(*part)).look,
+            *([_Handing(helpers).look] if helpers else []),
+        ],
     )
     if _NOT_SMOOTHED in (folder / _LOG).read_text(errors="replace"):
         logger.warning(
@@ -186,14 +192,16 @@ def run_cars(
 
 def run_matching(
     request: Path,
-    answer: Path,
     folder: Path,
     *,
     limits: RunLimits,
     cache: Path | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
+    look: Callable[[], None] = lambda: None,
 ) -> RunRecord:
-    """Match the epipolar tiles of ``request`` in a child process; leaves ``answer``.
+    """Match the epipolar tiles of ``request`` in a child process; leaves an answer for each.
+
+    ``look`` is called about once a second; ``request`` may come into being only then.
 
     Raises
     ------
@@ -205,11 +213,12 @@ def run_matching(
     """
     folder.mkdir(parents=True, exist_ok=True)
     return _run_child(
-        ["boresight.workflows.stereo.engine.matching", str(request), str(answer), str(os.getpid())],
+        ["boresight.workflows.stereo.engine.matching", str(request), str(os.getpid())],
         folder,
         limits=limits,
         cache=cache,
         is_cancelled=is_cancelled,
+        looks=[look],
     )
 
 
@@ -220,8 +229,7 @@ def _run_child(
     limits: RunLimits,
     cache: Path | None,
     is_cancelled: Callable[[], bool],
-    follower: _Follower | None = None,
-    handing: _Handing | None = None,
+    looks: list[Callable[[], None]],
 ) -> RunRecord:
     """Run a module of ours in a process of its own, to its end."""
     began_s = time.monotonic()
@@ -235,7 +243,7 @@ def _run_child(
             env=_environment(temporary, cache),
             start_new_session=True,
         )
-        watch = _Watch(child, limits, [one.look for one in (follower, handing) if one])
+        watch = _Watch(child, limits, looks)
         try:
             code = watch.wait(is_cancelled)
         finally:
@@ -264,7 +272,7 @@ class _Follower:
 
 
 class _Handing:
-    """Hands requests of a run to its helpers as they appear."""
+    """Hands requests of a run to its helpers as they appear, and has answers brought."""
 
     def __init__(self, helpers: Helpers) -> None:
         self._helpers = helpers
@@ -274,7 +282,9 @@ class _Handing:
         for request in self._helpers.sharing.requests():
             if request not in self._handed:
                 self._handed.add(request)
-                self._helpers.match(request, answer_to(request), failure_of(request))
+                self._helpers.match(request)
+        if self._handed:
+            self._helpers.collect()
 
 
 class _Watch:
