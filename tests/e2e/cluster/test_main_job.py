@@ -26,13 +26,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 COMMAND = Path(sys.executable).with_name("boresight")
 
 _FETCH = """
-from urllib.parse import urlsplit
-import boto3
+from pathlib import Path
 from boresight import access
-href = access.get_item({collection!r}, {item!r}).assets["dsm"].href
-bucket, _, key = href.removeprefix("s3://").partition("/")
-boto3.client("s3").download_file(bucket, key, "/home/jovyan/dsm.tif")
-print(href)
+item = access.get_item({collection!r}, {item!r})
+access.download(item.assets["dsm"].href, Path("/home/jovyan/dsm.tif"))
 """
 
 
