@@ -86,8 +86,8 @@ def test_missing_secret_is_named_before_anything_is_changed(cluster: Cluster) ->
 
 
 def test_unknown_key_is_refused_by_name(cluster: Cluster) -> None:
-    with pytest.raises(ClusterError, match="memroy"):
-        cluster.install("--set=singleuser.memroy=4")
+    with pytest.raises(ClusterError, match="additional properties 'ram'"):
+        cluster.install("--set=singleuser.ram=4")
 
 
 # starts that cannot succeed

@@ -83,10 +83,10 @@ def his_cluster(at_work: dict[str, tuple[HubSession, Kernel]]) -> Iterator[dict[
     code = (
         "from boresight.compute import cluster\n"
         "made = cluster(n_workers=1, worker_memory_gib=1)\n"
-        "print(made.name, made.dashboard_link)"
+        "print(made.name, made.dashboard_link, *made.client.scheduler_info()['workers'])"
     )
-    name, dashboard = printed(kernel.execute(code, timeout_s=300)).split()[-2:]
-    yield {"name": name, "dashboard": dashboard}
+    name, dashboard, worker = printed(kernel.execute(code, timeout_s=300)).split()[-3:]
+    yield {"name": name, "dashboard": dashboard, "worker": worker}
     kernel.execute("made.close()")
 
 
@@ -99,14 +99,14 @@ def places(
     """Where nobody's pod may connect to; somebody listens at each."""
     server = _address(cluster, "component=singleuser-server,hub.jupyter.org/username=tycho")
     scheduler = _address(cluster, "app.kubernetes.io/component=dask-scheduler")
-    worker = _address(cluster, "app.kubernetes.io/component=dask-worker")
+    worker, port = his_cluster["worker"].rpartition("/")[2].split(":")
     inside = f"{NAMESPACE}.svc.cluster.local"
     with _metadata_service():
         yield {
             "another's server": (server, 8888),
             "another's scheduler": (scheduler, 8786),
             "another's dashboard": (scheduler, 8787),
-            "another's worker": (worker, 8789),
+            "another's worker": (worker, int(port)),
             "database": (f"postgresql.{inside}", 5432),
             "identity provider, past the proxy": (f"keycloak.{inside}", 8080),
             "the proxy's routes": (f"proxy-api.{inside}", 8002),

@@ -142,7 +142,7 @@ def test_rights_are_those_of_one_namespace(rendered: Objects) -> None:
 
 def test_nobody_reads_secrets_in_the_platforms_own_namespace(rendered: Objects) -> None:
     # a service has those keys as files that it needs, and no others
-    secret = next(o for o in rendered if o["kind"] == "Secret")
+    secret = next(o for o in rendered if o["metadata"]["name"] == "boresight-secrets")
     mounted = {
         name: {item["key"] for v in pod["volumes"] for item in v.get("secret", {}).get("items", [])}
         for name, pod in pods_of(rendered).items()

@@ -115,7 +115,7 @@ def _put(client: Any, about: dict[str, Any], content: IO[bytes], size: int) -> N
         client.put_object(**place, **how, Body=content.read())
         return
     upload = client.create_multipart_upload(**place, **how)["UploadId"]
-    parts = []
+    parts: list[dict[str, Any]] = []
     try:
         while chunk := content.read(_PART_BYTES):
             number = len(parts) + 1

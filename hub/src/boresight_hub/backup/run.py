@@ -78,7 +78,7 @@ def save(kubectl: Kubectl, folder: Path, only: tuple[str, ...], tell: Tell) -> d
         place = folder / name
         place.mkdir(mode=0o700)
         counted = parts[name].save(place, lambda text, name=name: tell(name, text))  # type: ignore[misc]
-        files = {
+        files: dict[str, dict[str, Any]] = {
             path.name: {"bytes": path.stat().st_size, "sha256": _checksum(path)}
             for path in sorted(place.iterdir())
         }
