@@ -29,10 +29,10 @@ from support.ports import free_base_port
 from boresight.io import write_cog
 from boresight.simulate import PairConfig, SimulatedPair, simulate_pair
 from boresight_hub.embedded import processes
-from boresight_hub.embedded.notebookrun import run_notebook
 from boresight_hub.embedded.state import read_report
 from boresight_hub.errors import BoresightError, SignInError
 from boresight_hub.kernel import Kernel, KernelError
+from boresight_hub.notebookrun import run_notebook
 from boresight_hub.session import HubSession
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]

@@ -20,6 +20,7 @@ and session name are here.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +29,21 @@ from boresight_hub.settings import HubSettings
 S3_TOKEN_FILE = "s3.jwt"  # noqa: S105 - the name of a file
 STAC_TOKEN_FILE = "stac.jwt"  # noqa: S105 - the name of a file
 ACCESS_TOKEN_FILE = "access.jwt"  # noqa: S105 - the name of a file
+
+#: Where a pod has its token files.
+POD_TOKEN_DIR = Path("/var/run/boresight/tokens")
+
+
+def token_secret_name(username: str, holder: str) -> str:
+    """Name of the Kubernetes Secret with the token files of a holder, different for different ones.
+
+    Examples
+    --------
+    >>> token_secret_name("marie", "server-default")
+    'tokens-718aab381b110fd2fec1c2f6ea7eee3b'
+    """
+    digest = hashlib.sha256(f"{username}\0{holder}".encode()).hexdigest()
+    return f"tokens-{digest[:32]}"
 
 
 def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -78,13 +79,15 @@ class HubSession:
         self._settings = settings
         self._hub = f"{settings.public_url}/hub"
         self._patience_s = patience_s
+        self.trust = _trust(settings)
         self.browser = httpx.Client(
             timeout=_HTTP_TIMEOUT_S,
             follow_redirects=True,
             trust_env=False,
+            verify=self.trust,
             event_hooks={"response": [self._trust_loopback]},
         )
-        self._api = httpx.Client(timeout=_HTTP_TIMEOUT_S, trust_env=False)
+        self._api = httpx.Client(timeout=_HTTP_TIMEOUT_S, trust_env=False, verify=self.trust)
         self._token_id = ""
         self.token = ""
         self.username = ""
@@ -157,7 +160,11 @@ class HubSession:
             )
 
     def start_server(
-        self, progress: Callable[[str], None] | None = None, *, name: str = ""
+        self,
+        progress: Callable[[str], None] | None = None,
+        *,
+        name: str = "",
+        options: dict[str, object] | None = None,
     ) -> None:
         """Start the person's server and wait until it answers.
 
@@ -167,6 +174,8 @@ class HubSession:
             Called with the hub's words for each step.
         name : str
             Name of the server; the default server has none.
+        options : dict, optional
+            What the form of a start asks for, such as ``{"profile": "large"}``.
 
         Raises
         ------
@@ -175,7 +184,9 @@ class HubSession:
         """
         until = time.monotonic() + self._settings.server.start_timeout_s + self._patience_s
         while True:
-            response = self.api("POST", self._server_path(name), expect=(201, 202, 400))
+            response = self.api(
+                "POST", self._server_path(name), expect=(201, 202, 400), json=options
+            )
             if response.status_code == 400 and not _is_under_way(response):
                 raise ServiceError(
                     f"The server of {self.username} cannot be started: {_reason(response)}.",
@@ -457,7 +468,7 @@ class HubSession:
 
     def _trust_loopback(self, _response: httpx.Response) -> None:
         # browsers send Secure cookies, which Keycloak sets, to the loopback interface over http
-        if self._settings.host in _LOOPBACK:
+        if urlsplit(self._settings.public_url).hostname in _LOOPBACK:
             for cookie in self.browser.cookies.jar:
                 cookie.secure = False
 
@@ -477,6 +488,7 @@ class _Route:
         address = f"{self._session.server_url(self._server_name)}api/kernels/{self._kernel_id}"
         return connect(
             f"{address.replace('http', 'ws', 1)}/channels?session_id={session_id}",
+            ssl=self._session.trust if address.startswith("https:") else None,
             additional_headers={"Authorization": f"token {self._session.token}"},
             open_timeout=_HTTP_TIMEOUT_S,
             max_size=_MAX_MESSAGE_BYTES,
@@ -502,6 +514,20 @@ class _Route:
                 remedy="Run the notebook again.",
             )
         return str(answer.json().get("execution_state", ""))
+
+
+def _trust(settings: HubSettings) -> ssl.SSLContext:
+    """Authorities of the system, and those of the settings."""
+    trust = ssl.create_default_context()
+    if settings.authorities_path is not None:
+        try:
+            trust.load_verify_locations(cafile=settings.authorities_path)
+        except OSError as exc:  # also what is no certificate
+            raise ServiceError(
+                f"{settings.authorities_path} holds no certificates ({exc}).",
+                remedy="Name a PEM file with the authority of the environment's certificate.",
+            ) from exc
+    return trust
 
 
 def _place(page: httpx.Response) -> str:

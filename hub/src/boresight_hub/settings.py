@@ -8,14 +8,17 @@ stands in an environment or on a command line.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from boresight_hub._settings_part import Part as _Part
 from boresight_hub.errors import SettingsError
+from boresight_hub.settings_kubernetes import KubernetesSettings
 
 #: Offsets from the public port, so that one number places the whole environment.
 PORT_OFFSETS = {
@@ -37,15 +40,16 @@ PORT_OFFSETS = {
 _NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class OidcSettings(_Part):
     """The identity provider and what its tokens have to look like."""
 
     kind: Literal["oidc-provider", "keycloak"] = "oidc-provider"
     realm: str = "boresight"
+    issuer_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^?#]+[^/?#]$",
+        description="issuer of a provider of somebody else's; default: ours, below the origin",
+    )
     hub_client_id: str = "hub"
     access_client_id: str = "access"
     cli_client_id: str = "boresight-cli"
@@ -196,6 +200,21 @@ class PgstacSettings(PostgresSettings):
     connections: int = Field(8, ge=1, description="at most, of one process")
 
 
+class DatabaseSettings(_Part):
+    """The hub's database."""
+
+    kind: Literal["sqlite", "postgresql"] = Field(
+        "sqlite", description="sqlite: a file of one machine"
+    )
+    host: str = "127.0.0.1"
+    port: int = Field(5432, ge=1, le=65535)
+    database: str = "jupyterhub"
+    user: str = "jupyterhub"
+    password_secret: str = Field("hub-db-password", description="file below the secrets folder")
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
+    ca_path: Path | None = Field(None, description="authorities of the server's certificate")
+
+
 class StacSettings(_Part):
     """The catalogue service."""
 
@@ -265,19 +284,63 @@ class HubSettings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_state_path("boresight")),
         description="everything an environment on one machine keeps",
     )
+    platform: Literal["one-machine", "kubernetes"] = Field(
+        "one-machine", description="what user servers, clusters and secrets are made of"
+    )
     host: str = Field("127.0.0.1", description="address every service listens on")
     port: int = Field(8000, ge=1024, le=65000, description="port of the one HTTP origin")
+    origin: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+$",
+        description="the one HTTP origin as people and clients write it; default: host and port",
+    )
+    authorities_path: Path | None = Field(
+        None,
+        description="authorities (PEM) of a private certificate of the origin, for the command; "
+        "services and pods read the bundle of their image",
+    )
+    addresses: dict[str, str] = Field(
+        default_factory=dict,
+        description="where services reach each other (name to scheme, host and port), where that "
+        "is not the host and ports above",
+    )
     secrets_path: Path | None = Field(
         None, description="folder of the secrets, default: below state_dir"
     )
     log_level: str = "INFO"
     oidc: OidcSettings = OidcSettings()
+    database: DatabaseSettings = DatabaseSettings()
     s3: S3Settings = S3Settings()
     access: AccessSettings = AccessSettings()
     stac: StacSettings = StacSettings()
     tokens: TokenSettings = TokenSettings()
     gateway: GatewaySettings = GatewaySettings()
     server: ServerSettings = ServerSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+
+    @field_validator("addresses")
+    @classmethod
+    def _check_addresses(cls, addresses: dict[str, str]) -> dict[str, str]:
+        for name, address in addresses.items():
+            if name not in PORT_OFFSETS or not re.fullmatch(r"https?://[^/?#]+", address):
+                raise ValueError(
+                    f"{name}: {address} is no address of a service; services are "
+                    f"{', '.join(PORT_OFFSETS)}, an address is scheme, host and port"
+                )
+        return addresses
+
+    @model_validator(mode="after")
+    def _check_delivery(self) -> Self:
+        left_s = (1 - self.tokens.renew_at) * self.oidc.token_life_s
+        if self.platform == "kubernetes" and left_s < self.kubernetes.delivery_lag_s:
+            raise ValueError(
+                f"a token of {self.oidc.token_life_s} s that is renewed at "
+                f"{self.tokens.renew_at:g} of its life has {left_s:.0f} s left then, and a pod may "
+                f"see the new one {self.kubernetes.delivery_lag_s:.0f} s later "
+                "(kubernetes.delivery_lag_s): let tokens live longer (oidc.token_life_s), or renew "
+                "them sooner (tokens.renew_at)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_store(self) -> Self:
@@ -296,17 +359,17 @@ class HubSettings(BaseSettings):
 
     def url_of(self, service: str) -> str:
         """Internal address of ``service``: scheme, host and port, no slash at the end."""
-        return f"http://{self.host}:{self.port_of(service)}"
+        return self.addresses.get(service) or f"http://{self.host}:{self.port_of(service)}"
 
     @property
     def public_url(self) -> str:
         """The one HTTP origin people and clients use, no slash at the end."""
-        return self.url_of("proxy")
+        return self.origin or self.url_of("proxy")
 
     @property
     def issuer(self) -> str:
         """Issuer of every token, as in its ``iss`` claim."""
-        return f"{self.public_url}/idp/realms/{self.oidc.realm}"
+        return self.oidc.issuer_url or f"{self.public_url}/idp/realms/{self.oidc.realm}"
 
     @property
     def s3_url(self) -> str:
@@ -369,10 +432,12 @@ class HubSettings(BaseSettings):
             raise SettingsError(
                 f"The secret {name!r} is empty.", remedy=f"Remove {path} and start again."
             )
-        if mode & 0o077:
+        # a mounted Secret belongs to root; we read it by its group
+        if mode & (0o007 if self.platform == "kubernetes" else 0o077):
             raise SettingsError(
                 f"The secret {name!r} has mode {mode:04o}; a secret is its owner's alone (0600).",
-                remedy=f"chmod 600 {path}, and think of who has read it.",
+                remedy=f"chmod 600 {path} (in a pod: defaultMode 0440), and think of who has read "
+                "it.",
             )
         return value
 

@@ -13,9 +13,10 @@ from boresight_hub.cli.options import StateOption, state_path, wide_console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from boresight_hub.embedded.mainjob import Outcome
+    from boresight_hub.mainjob import Job, Outcome
     from boresight_hub.settings import HubSettings
 
+_ENGINEER = "marie"
 # what a person looks for first; everything is in the item and in --json
 _SHOWN = (
     ("median_abs_error_m", "median |error|", "m"),
@@ -60,6 +61,34 @@ def demo(
     ] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of the simulation.")] = 7,
     workers: Annotated[int, typer.Option("--workers", min=1, max=8, help="Dask workers.")] = 2,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--origin",
+            metavar="URL",
+            help="Address of an environment elsewhere: nothing is started here.",
+            show_default=False,
+        ),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            metavar="NAME",
+            help="Who does it, with --origin; the password is asked for, or read from "
+            "BORESIGHT_PASSWORD.",
+            show_default=False,
+        ),
+    ] = None,
+    authorities: Annotated[
+        Path | None,
+        typer.Option(
+            "--authorities",
+            metavar="FILE",
+            help="With --origin: authorities (PEM) of its certificate, where the system has none.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON, and nothing else.")
     ] = False,
@@ -68,38 +97,93 @@ def demo(
 
     Brings the environment up if it is not, signs in as the engineer, starts a server, runs the
     quickstart notebook there on a Dask cluster, and prints the DSM's accuracy, recomputed from
-    the object in S3. The environment stays up afterwards.
+    the object in S3. The environment stays up afterwards. With --origin the same is done in one
+    that runs elsewhere, such as a centre's on Kubernetes; images of --pair are copied into the
+    home there.
     """
     from rich.console import Console
 
-    from boresight_hub.cli.progress import StartProgress
-    from boresight_hub.embedded import control, mainjob
-    from boresight_hub.embedded import state as states
     from boresight_hub.errors import BoresightError
+    from boresight_hub.mainjob import Job
 
-    place = states.look(state_path(state))
-    settings = states.settings_for(place, port=port, idp=idp)
-    job = mainjob.Job(pair_dir=pair, size_px=size, seed=seed, workers=workers)
+    job = Job(pair_dir=pair, size_px=size, seed=seed, workers=workers)
     console = Console(highlight=False, stderr=as_json)
-    seconds: dict[str, float] = {}
-    with StartProgress(console) as progress:
-        report = states.read_report(place.path)
-        if report is None or report.phase != "ready":
-            running = control.start(place, settings, progress)
-            seconds["environment up"] = running.seconds
-        outcome = mainjob.run(settings, job, progress)
-    seconds |= outcome.seconds
-    history = _remember(settings, job.name, seconds)
+    if origin is None:
+        if user is not None or authorities is not None:
+            raise typer.BadParameter("--user and --authorities go with --origin")
+        outcome, seconds, history, whose = _here(job, state, port, idp, console)
+    else:
+        if state is not None or port is not None or idp is not None:
+            raise typer.BadParameter("--state, --port and --idp go without --origin")
+        outcome, seconds, history, whose = _elsewhere(job, origin, user, authorities, console)
     if as_json:
         typer.echo(json.dumps(_as_dict(outcome, seconds), indent=1))
     else:
-        _print(wide_console(), outcome, history)
+        _print(wide_console(), outcome, history, whose)
     if not outcome.within_tolerance:
         raise BoresightError(
             f"The median |error| of {outcome.figures['median_abs_error_m']:.3f} m is above the "
             f"{outcome.tolerance_m:.3f} m that are promised.",
             remedy=f"Look at {outcome.picture}, and tell the developers.",
         )
+
+
+_Run = tuple["Outcome", dict[str, float], list[dict[str, float]], str]
+
+
+def _here(
+    job: Job,
+    state: Path | None,
+    port: int | None,
+    idp: Literal["oidc-provider", "keycloak"] | None,
+    console: Console,
+) -> _Run:
+    from boresight_hub import mainjob
+    from boresight_hub.cli.progress import StartProgress
+    from boresight_hub.embedded import control, people
+    from boresight_hub.embedded import state as states
+
+    place = states.look(state_path(state))
+    settings = states.settings_for(place, port=port, idp=idp)
+    seconds: dict[str, float] = {}
+    with StartProgress(console) as progress:
+        report = states.read_report(place.path)
+        if report is None or report.phase != "ready":
+            running = control.start(place, settings, progress)
+            seconds["environment up"] = running.seconds
+        engineer = mainjob.Engineer(_ENGINEER, people.find(settings, _ENGINEER).password)
+        outcome = mainjob.run(settings, job, engineer, progress)
+    seconds |= outcome.seconds
+    whose = f"(as {_ENGINEER}; `boresight users show` tells the password)"
+    return outcome, seconds, _remember(settings, job.name, seconds), whose
+
+
+def _elsewhere(
+    job: Job, origin: str, user: str | None, authorities: Path | None, console: Console
+) -> _Run:
+    import os
+
+    from pydantic import ValidationError
+
+    from boresight_hub import mainjob
+    from boresight_hub.cli.progress import StartProgress
+    from boresight_hub.settings import HubSettings
+
+    try:
+        settings = HubSettings(
+            platform="kubernetes", origin=origin.rstrip("/"), authorities_path=authorities
+        )
+    except ValidationError as exc:
+        raise typer.BadParameter(
+            f"{origin} is not scheme and host, such as https://boresight.example.org"
+        ) from exc
+    name = user or typer.prompt("User name", err=True)
+    password = os.environ.get("BORESIGHT_PASSWORD") or typer.prompt(
+        f"Password of {name}", hide_input=True, err=True
+    )
+    with StartProgress(console) as progress:
+        outcome = mainjob.run(settings, job, mainjob.Engineer(name, password), progress)
+    return outcome, dict(outcome.seconds), [dict(outcome.seconds)], f"(as {name})"
 
 
 def _as_dict(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
@@ -125,7 +209,7 @@ def _remember(settings: HubSettings, job: str, seconds: dict[str, float]) -> lis
     return runs
 
 
-def _print(console: Console, outcome: Outcome, history: list[dict[str, float]]) -> None:
+def _print(console: Console, outcome: Outcome, history: list[dict[str, float]], whose: str) -> None:
     from rich.table import Table
 
     times = Table(box=None, header_style="bold", pad_edge=False)
@@ -151,7 +235,7 @@ def _print(console: Console, outcome: Outcome, history: list[dict[str, float]]) 
         console.print(f"The median |error| is {verdict} the promised {bound:.3f} m.")
     console.print(f"\nSTAC item  {outcome.item_url}\npicture    {outcome.picture}")
     console.print(f"open       {outcome.notebook_url}")
-    console.print("           (as marie; `boresight users show` tells the password)")
+    console.print(f"           {whose}")
 
 
 def _value(value: float, unit: str) -> str:

@@ -16,7 +16,7 @@ from rich.text import Text
 class StartProgress:
     """Shows phases as they go; in a terminal they move, elsewhere a line is printed at each end.
 
-    Implements :class:`boresight_hub.embedded.provision.Reporter`; any thread may call it.
+    Implements :class:`boresight_hub.reporting.Reporter`; any thread may call it.
     """
 
     def __init__(self, console: Console) -> None:

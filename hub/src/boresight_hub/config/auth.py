@@ -27,6 +27,7 @@ from boresight_hub import oidc
 from boresight_hub.config.accessclient import AccessClient
 from boresight_hub.config.handlers import api_handlers
 from boresight_hub.config.idtoken import fetch_keys, verify_id_token
+from boresight_hub.config.servers import make_holders
 from boresight_hub.config.sessions import OidcProvider, Session, Sessions, SessionUser
 from boresight_hub.config.spawner import OneMachineSpawner, server_of_holder
 from boresight_hub.config.tokenkeeper import TokenKeeper
@@ -157,6 +158,7 @@ class OidcAuthenticator(GenericOAuthenticator):
             access=self.access,
             find_user=app.users.get,
             is_orphan=lambda username, holder: _is_orphan(app, username, holder),
+            holders=make_holders(self.hub_settings),
         )
         self._keeping = asyncio.create_task(self.keeper.run(), name="token-keeper")
         return [*super().get_handlers(app), *api_handlers(self.keeper)]
@@ -275,7 +277,7 @@ class OidcAuthenticator(GenericOAuthenticator):
             log.info("S3 sessions of %s go on to their own end: %s", user.name, exc)
         id_token = await self.sessions.end(user)
         if self.keeper is not None:
-            self.keeper.drop(user.name)
+            await self.keeper.drop(user.name)
         if access_token:
             await self.access.sign_out(user.name, access_token)
         return id_token

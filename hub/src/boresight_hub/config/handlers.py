@@ -17,7 +17,7 @@ from tornado import web
 from boresight_hub.config.holders import HolderNameError, check_holder, folder_name
 from boresight_hub.config.spawner import server_of_holder
 from boresight_hub.config.tokenkeeper import TokenKeeper
-from boresight_hub.errors import CredentialError, SignInError
+from boresight_hub.errors import CredentialError, ServiceError, SignInError
 
 TOKEN_FILES_SCOPE = "custom:boresight:token-files"  # noqa: S105 - the name of a scope
 CUSTOM_SCOPES = {
@@ -52,7 +52,7 @@ class TokenFilesHandler(APIHandler):
             directory = await self.keeper.add(request.user, request.holder)
         except CredentialError as exc:
             raise web.HTTPError(409, str(exc)) from exc
-        except SignInError as exc:
+        except (SignInError, ServiceError) as exc:
             raise web.HTTPError(503, str(exc)) from exc
         self.set_status(201)
         self.finish(json.dumps({"directory": str(directory)}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from boresight_hub.environment import ACCESS_TOKEN_FILE, S3_TOKEN_FILE, STAC_TOKEN_FILE
@@ -69,6 +70,43 @@ def check_holder(holder: str) -> str:
     return holder
 
 
+class HolderStore(Protocol):
+    """Where token files are kept, and for whom: folders here, Secrets on Kubernetes."""
+
+    async def load(self) -> None:
+        """Read what is kept already. Comes first, and may come again."""
+
+    async def flush(self) -> bool:
+        """Carry out what was asked for; False when something is left for the next time."""
+
+    def path(self, username: str, holder: str) -> Path:
+        """Folder in which the holder finds its files."""
+
+    def exists(self, username: str, holder: str) -> bool:
+        """Whether a holder is registered."""
+
+    def create(self, username: str, holder: str) -> Path:
+        """Register a holder."""
+
+    def remove(self, username: str, holder: str) -> None:
+        """Remove a holder and its files; nothing happens when it is absent."""
+
+    def empty(self, username: str, holder: str) -> None:
+        """Remove a holder's files and keep it registered."""
+
+    def users(self) -> list[str]:
+        """Everybody who has a holder, by name."""
+
+    def of(self, username: str) -> list[str]:
+        """Holders of one person."""
+
+    def write(self, username: str, holder: str, name: str, token: str) -> None:
+        """Put ``token`` in place of the file ``name``."""
+
+    def read(self, username: str, holder: str, name: str) -> str | None:
+        """Content of the file ``name``; None when there is none."""
+
+
 class Holders:
     """The folders below ``root``.
 
@@ -81,6 +119,24 @@ class Holders:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def load(self) -> None:
+        """Nothing to do: the folders are the registry."""
+
+    async def flush(self) -> bool:
+        """Nothing to do: everything is done at once."""
+        return True
+
+    def exists(self, username: str, holder: str) -> bool:
+        """Whether a holder is registered."""
+        return self.path(username, holder).is_dir()
+
+    def read(self, username: str, holder: str, name: str) -> str | None:
+        """Content of the file ``name``; None when there is none."""
+        try:
+            return (self.path(username, holder) / name).read_text()
+        except OSError:
+            return None
 
     def path(self, username: str, holder: str) -> Path:
         """Folder of one holder, whether or not it exists."""

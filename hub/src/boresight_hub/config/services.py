@@ -14,13 +14,22 @@ GATEWAY = "dask-gateway"
 CULLER = "idle-culler"
 SUPERVISOR = "supervisor"
 
+# on Kubernetes the kubelet supervises, and the hub restores routes by itself
+_SUPERVISOR_ROLE = {
+    "name": "boresight-supervisor",
+    "description": "Restore routes after a restart of the proxy; end the hub",
+    "scopes": ["proxy", "read:hub", "shutdown"],
+    "services": [SUPERVISOR],
+}
+
 
 def apply_services(c: Config, settings: HubSettings) -> None:
     """Configure routes and the services that speak to the hub; all run on their own."""
     # routes are given here and not with the services: the hub would wait for each of those in
     # turn, and set no route at all before
+    own_idp = {} if settings.oidc.issuer_url else {"/idp/": settings.url_of("idp")}
     c.ConfigurableHTTPProxy.extra_routes = {
-        "/idp/": settings.url_of("idp"),
+        **own_idp,
         "/services/stac/": settings.url_of("stac"),
         "/services/access/": settings.url_of("access"),
         f"/services/{GATEWAY}/": settings.url_of("gateway"),
@@ -36,7 +45,11 @@ def apply_services(c: Config, settings: HubSettings) -> None:
             "display": False,
         },
         {"name": CULLER, "api_token": settings.secret("culler-api-token")},
-        {"name": SUPERVISOR, "api_token": settings.secret("supervisor-api-token")},
+        *(
+            [{"name": SUPERVISOR, "api_token": settings.secret("supervisor-api-token")}]
+            if settings.platform == "one-machine"
+            else []
+        ),
     ]
 
 
@@ -57,10 +70,5 @@ def apply_roles(c: Config, settings: HubSettings) -> None:
             "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
             "services": [CULLER],
         },
-        {
-            "name": "boresight-supervisor",
-            "description": "Restore routes after a restart of the proxy; end the hub",
-            "scopes": ["proxy", "read:hub", "shutdown"],
-            "services": [SUPERVISOR],
-        },
+        *([_SUPERVISOR_ROLE] if settings.platform == "one-machine" else []),
     ]

@@ -42,6 +42,15 @@ _HEAVY_EXTENSIONS = (
     "localtileserver.jupyter",
     "panel.io.jupyter_server_extension",
 )
+#: What a server may do at the hub with its own token.
+SERVER_TOKEN_SCOPES = [
+    "users:activity!user",
+    "access:servers!server",
+    "access:services!service=dask-gateway",
+    # dask-gateway asks with this token who its owner is
+    "read:users:name!user",
+    "read:users:groups!user",
+]
 _ENV_KEEP = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV"]
 _DEFAULT_HOLDER = "server-default"
 _NAMED_HOLDER = "server-name-"
@@ -300,11 +309,4 @@ def apply_spawner(c: Config, settings: HubSettings) -> None:
     spawner.interrupt_timeout = 3
     spawner.term_timeout = 2
     spawner.kill_timeout = 2
-    spawner.server_token_scopes = [
-        "users:activity!user",
-        "access:servers!server",
-        "access:services!service=dask-gateway",
-        # dask-gateway asks with this token who its owner is
-        "read:users:name!user",
-        "read:users:groups!user",
-    ]
+    spawner.server_token_scopes = SERVER_TOKEN_SCOPES

@@ -19,10 +19,10 @@ from typing import Protocol
 
 import jwt
 
-from boresight_hub.config.holders import TOKEN_FILES, Holders
+from boresight_hub.config.holders import TOKEN_FILES, Holders, HolderStore
 from boresight_hub.config.sessions import Sessions, SessionUser
 from boresight_hub.environment import ACCESS_TOKEN_FILE, S3_TOKEN_FILE, STAC_TOKEN_FILE
-from boresight_hub.errors import CredentialError, SignInError
+from boresight_hub.errors import CredentialError, ServiceError, SignInError
 from boresight_hub.settings import HubSettings
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ class TokenKeeper:
         Gives JupyterHub's user of a name, or None.
     is_orphan : callable
         Whether the holder of a user (two names) has nobody behind it any more.
+    holders : HolderStore, optional
+        Where the files are kept; default: folders below the state directory.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class TokenKeeper:
         access: SessionEnder,
         find_user: Callable[[str], SessionUser | None],
         is_orphan: Callable[[str, str], bool],
+        holders: HolderStore | None = None,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
@@ -71,7 +74,7 @@ class TokenKeeper:
         self._access = access
         self._find_user = find_user
         self._is_orphan = is_orphan
-        self.holders = Holders(settings.folder("run") / "tokens")
+        self.holders: HolderStore = holders or Holders(settings.folder("run") / "tokens")
         self._audiences = {
             S3_TOKEN_FILE: settings.access.audience,
             STAC_TOKEN_FILE: settings.stac.audience,
@@ -90,14 +93,21 @@ class TokenKeeper:
             When there is no such user, or the user has to sign in again.
         SignInError
             When the identity provider is out of reach.
+        ServiceError
+            When the files cannot be stored.
         """
         user = self._find_user(username)
         if user is None:
             raise CredentialError(f"There is no user {username!r}.", remedy="Sign in first.")
-        known = self.holders.path(username, holder).is_dir()
+        known = self.holders.exists(username, holder)
         tokens = await self._tokens(user)
         path = self.holders.create(username, holder)
         self._write(username, [holder], tokens)
+        if not await self.holders.flush():
+            raise ServiceError(
+                f"The token files of {username} cannot be stored just now.",
+                remedy="Try again in a minute.",
+            )
         if not known:
             log.info("token files of %s for %s are kept", holder, username)
         return path
@@ -107,8 +117,9 @@ class TokenKeeper:
 
         All holders of a person share sessions, so that those of one are the others' as well.
         """
-        was_there = self.holders.path(username, holder).is_dir()
+        was_there = self.holders.exists(username, holder)
         self.holders.remove(username, holder)
+        await self.holders.flush()
         user = self._find_user(username)
         if not was_there or user is None or self.holders.of(username):
             return
@@ -119,10 +130,11 @@ class TokenKeeper:
             return
         await self._access.end_sessions(username, session.access_token)
 
-    def drop(self, username: str) -> None:
+    async def drop(self, username: str) -> None:
         """Remove all files of a person whose session is over; holders stay registered."""
         for holder in self.holders.of(username):
             self.holders.empty(username, holder)
+        await self.holders.flush()
 
     async def run(self) -> None:
         """Check again and again, until cancelled."""
@@ -136,6 +148,7 @@ class TokenKeeper:
 
     async def check(self) -> None:
         """Renew what is due, remove what has nobody behind it."""
+        await self.holders.load()
         due: list[tuple[SessionUser, list[str]]] = []
         for username in self.holders.users():
             user = self._find_user(username)
@@ -156,13 +169,14 @@ class TokenKeeper:
         except SignInError as exc:
             return exc
         except CredentialError as exc:
-            self.drop(user.name)
+            await self.drop(user.name)
             if user.name not in self._refused:
                 self._refused.add(user.name)
                 log.warning("the token files of %s are removed: %s", user.name, exc)
             return None
         self._refused.discard(user.name)
         self._write(user.name, holders, tokens)
+        await self.holders.flush()
         return None
 
     async def _tokens(self, user: SessionUser) -> dict[str, str]:
@@ -186,19 +200,19 @@ class TokenKeeper:
     def _write(self, username: str, holders: list[str], tokens: dict[str, str]) -> None:
         for holder in holders:
             # it may have been removed while the provider was asked
-            if self.holders.path(username, holder).is_dir():
+            if self.holders.exists(username, holder):
                 for name, token in tokens.items():
                     self.holders.write(username, holder, name, token)
 
     def _is_due(self, username: str, holder: str) -> bool:
-        folder = self.holders.path(username, holder)
-        return any(self._file_is_due(folder / name) for name in TOKEN_FILES)
+        files = (self.holders.read(username, holder, name) for name in TOKEN_FILES)
+        return any(self._is_ageing(token) for token in files)
 
-    def _file_is_due(self, path: Path) -> bool:
+    def _is_ageing(self, token: str | None) -> bool:
         try:
-            claims = jwt.decode(path.read_text(), options={"verify_signature": False})
+            claims = jwt.decode(token or "", options={"verify_signature": False})
             issued_at, expires_at = float(claims["iat"]), float(claims["exp"])
-        except (OSError, jwt.InvalidTokenError, KeyError, ValueError):
+        except (jwt.InvalidTokenError, KeyError, ValueError):
             return True
         renew_at = issued_at + self._settings.tokens.renew_at * (expires_at - issued_at)
         return time.time() >= renew_at

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from boresight_hub.embedded import ports, processes, provision, services, state
 from boresight_hub.embedded.plan import RestartRules
-from boresight_hub.embedded.provision import Reporter
 from boresight_hub.errors import ServiceError
+from boresight_hub.reporting import Reporter
 from boresight_hub.settings import HubSettings
 
 _POLL_S = 0.05

@@ -268,6 +268,17 @@ def _maven() -> str:
     return maven
 
 
+def download(staging: Path) -> Path:
+    """Fetch the distribution into ``staging`` and check it; returns its zip file.
+
+    Raises
+    ------
+    ProvisionError
+        When Maven is absent, the download fails or is not what was tested.
+    """
+    return _download(_maven(), staging)
+
+
 def _download(maven: str, staging: Path) -> Path:
     _run(
         [

@@ -13,23 +13,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 from boresight_hub.embedded import keycloak, nodejs, people, secrets, versitygw
+from boresight_hub.reporting import Reporter
 from boresight_hub.settings import HubSettings
-
-
-class Reporter(Protocol):
-    """Is told how the phases of a start go."""
-
-    def begin(self, phase: str) -> None:
-        """``phase`` begins."""
-
-    def say(self, phase: str, text: str) -> None:
-        """Something new about ``phase``."""
-
-    def end(self, phase: str, seconds: float) -> None:
-        """``phase`` is done, after ``seconds`` [s]."""
 
 
 def is_provisioned(settings: HubSettings) -> bool:

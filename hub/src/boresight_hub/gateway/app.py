@@ -70,6 +70,22 @@ def _platform_values() -> dict[str, Any]:
     }
 
 
+def _config(settings: HubSettings, keys: GatewayKeys) -> Config:
+    if settings.platform == "kubernetes":
+        from boresight_hub.gateway.kubernetes.backend import backend_config
+
+        return backend_config(settings)
+    return gateway_config(settings, keys)
+
+
+def _backend_class(settings: HubSettings) -> type[Any]:
+    if settings.platform == "kubernetes":
+        from boresight_hub.gateway.kubernetes.backend import PodBackend
+
+        return PodBackend
+    return ClusterBackend
+
+
 class _Quiet(logging.Filter):
     """Leaves out what comes every few seconds and tells nothing: polls and heartbeats."""
 
@@ -84,9 +100,10 @@ class GatewayApp(DaskGateway):  # type: ignore[misc]  # the server has no types
     @classmethod
     def serve(cls, settings: HubSettings) -> None:
         """Run until SIGTERM or SIGINT; then stop all clusters and return."""
-        app = cls(config=gateway_config(settings, GatewayKeys(settings.secret(MASTER_SECRET))))
+        keys = GatewayKeys(settings.secret(MASTER_SECRET))
+        app = cls(config=_config(settings, keys))
         app.settings = settings
-        app.keys = GatewayKeys(settings.secret(MASTER_SECRET))
+        app.keys = keys
         app.log = log
         requests = logging.getLogger("boresight_hub.gateway.requests")
         for logger in (log, requests):
@@ -105,7 +122,7 @@ class GatewayApp(DaskGateway):  # type: ignore[misc]  # the server has no types
         # keys of an application are plain texts in the stock routes
         warnings.simplefilter("ignore", NotAppKeyWarning)
         self.authenticator = HubAuthenticator(parent=self, log=self.log)
-        self.backend = ClusterBackend(parent=self, log=self.log)
+        self.backend = _backend_class(self.settings)(parent=self, log=self.log)
         self.hub = HubApi(self.settings)
         self.app = web.Application(logger=self.log, client_max_size=1 << 20)
         self.app["gateway"] = self
@@ -130,7 +147,8 @@ class GatewayApp(DaskGateway):  # type: ignore[misc]  # the server has no types
         await self.runner.setup()
         port = self.settings.port_of("gateway_api")
         await web.TCPSite(self.runner, self.settings.host, port, backlog=128).start()
-        await self.backend.start_proxy()
+        if self.settings.platform == "one-machine":
+            await self.backend.start_proxy()
         log.info("The gateway is ready.")
 
     async def cleanup(self) -> None:

@@ -21,25 +21,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.db_base import Cluster, DBBackendBase, JobStatus, Worker
-from dask_gateway_server.models import ClusterStatus
 
 from boresight_hub.errors import BoresightError, ServiceError
 from boresight_hub.gateway import environments, limits, processes
 from boresight_hub.gateway.holders import TokenHolders
 from boresight_hub.gateway.hubapi import HubApi
 from boresight_hub.gateway.keys import GatewayKeys
+from boresight_hub.gateway.messages import SchedulerMessages
 from boresight_hub.gateway.proxyprocess import ProxyProcess
+from boresight_hub.gateway.views import ClusterView
 from boresight_hub.logs import redact
 from boresight_hub.settings import HubSettings
 
 log = logging.getLogger(__name__)
 
 _CLUSTER_NAME = re.compile(r"[0-9a-f]{32}")
-_SCHEDULER_CALL_TIMEOUT_S = 10.0
 _RETRY_S = 1.0
 # shorter than a worker may take to start: a hub that is being restarted costs no cluster
 _WAIT_FOR_HUB_S = 45.0
@@ -49,7 +48,7 @@ _LOG_TAIL_BYTES = 4000
 _MAX_REMEMBERED_FAILURES = 200
 
 
-class ClusterBackend(DBBackendBase):  # type: ignore[misc]  # the server has no types
+class ClusterBackend(SchedulerMessages, DBBackendBase):  # type: ignore[misc]  # no types
     """Starts, watches and stops clusters."""
 
     default_host = "127.0.0.1"
@@ -61,7 +60,6 @@ class ClusterBackend(DBBackendBase):  # type: ignore[misc]  # the server has no 
         self.settings: HubSettings = self.parent.settings
         self.keys: GatewayKeys = self.parent.keys
         self.hub: HubApi = app["hub"]
-        self.session: aiohttp.ClientSession
         self.folder = self.settings.folder("gateway")
         self.clusters_folder = self.folder / "clusters"
         self.clusters_folder.mkdir(mode=0o700, exist_ok=True)
@@ -79,11 +77,7 @@ class ClusterBackend(DBBackendBase):  # type: ignore[misc]  # the server has no 
         )
         # before anything is waited for: clusters that were about to start need it
         self.proxy_process.open()
-        # the stock session waits for five minutes, three times, while a client waits for it
-        await self.session.close()
-        self.session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=_SCHEDULER_CALL_TIMEOUT_S)
-        )
+        await self.bound_calls()
         for cluster in list(self.db.active_clusters()):
             if "pid" in cluster.state and not processes.is_alive(cluster.state):
                 self._fail(cluster, "Its scheduler was gone when the gateway came back.")
@@ -183,29 +177,39 @@ class ClusterBackend(DBBackendBase):  # type: ignore[misc]  # the server has no 
         starting += max(0, cluster.count - len(workers))
         return f"{starting} workers are starting." if starting else ""
 
+    # what is told
+
+    def view(self, name: str) -> ClusterView | None:
+        """Return one cluster, None when there is none."""
+        cluster = self.db.get_cluster(name)
+        if cluster is None:
+            return None
+        return ClusterView(
+            name=cluster.name,
+            username=cluster.username,
+            is_running=cluster.status == JobStatus.RUNNING,
+            dashboard_address=cluster.dashboard_address or "",
+        )
+
+    async def report(self, name: str) -> dict[str, Any]:
+        """Describe a cluster that is there for its owner; no secret is in it."""
+        cluster = self.db.get_cluster(name)
+        workers = [w for w in cluster.workers.values() if w.status < JobStatus.STOPPED]
+        return {
+            "name": cluster.name,
+            "status": cluster.model_status.name,
+            "options": dict(cluster.options),
+            "workers": {
+                "requested": cluster.count,
+                "running": sum(w.status == JobStatus.RUNNING for w in workers),
+                "maximum": cluster.config.cluster_max_workers,
+            },
+            "pending_reason": self.pending_reason(cluster) if cluster.is_active() else "",
+            "failure": self.failures.get(cluster.name, ""),
+            "dashboard_route": f"/clusters/{cluster.name}/status",
+        }
+
     # routes
-
-    async def forward_message_to_scheduler(self, cluster: Any, msg: dict[str, Any]) -> None:
-        """Pass a request for workers on to the scheduler.
-
-        Unlike the stock version this neither waits for minutes nor gives a busy scheduler up:
-        whether it lives, its heartbeat says.
-        """
-        if cluster.status != ClusterStatus.RUNNING:
-            raise PublicException(f"The cluster {cluster.name} is {cluster.status.name}.")
-        try:
-            async with self.session.post(
-                f"{cluster.api_address}/api/comm",
-                json=msg,
-                headers={"Authorization": f"token {cluster.token}"},
-                raise_for_status=True,
-            ):
-                return
-        except (aiohttp.ClientError, TimeoutError) as exc:
-            raise PublicException(
-                f"The scheduler of {cluster.name} did not answer within "
-                f"{_SCHEDULER_CALL_TIMEOUT_S:g} s; it is busy or about to end. Try again."
-            ) from exc
 
     async def _check_cluster_proxied(self, cluster: Cluster) -> None:
         """Open the way to the scheduler, not to the dashboard: the gateway itself guards that."""

@@ -20,13 +20,13 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from aiohttp import web
-from dask_gateway_server.backends.db_base import Cluster, JobStatus
 
 from boresight_hub.errors import CredentialError, ServiceError
 from boresight_hub.gateway.auth import TokenCache, token_of
 from boresight_hub.gateway.hubapi import CLIENT_ID, HubApi, HubUser
 from boresight_hub.gateway.keys import GatewayKeys
 from boresight_hub.gateway.names import SECRET_HEADER
+from boresight_hub.gateway.views import ClusterView
 from boresight_hub.settings import HubSettings
 
 log = logging.getLogger(__name__)
@@ -180,17 +180,17 @@ class Dashboards:
         name, path = request.match_info["name"], request.match_info["path"]
         if path == "":
             return await self._to_status(request)
-        cluster: Cluster | None = request.app["backend"].db.get_cluster(name)
+        cluster: ClusterView | None = request.app["backend"].view(name)
         # somebody else's cluster and none at all look the same
         if cluster is None or not (cluster.username == user.name or user.is_admin):
             raise web.HTTPNotFound(text="You have no cluster of this name.")
-        if cluster.status != JobStatus.RUNNING or not cluster.dashboard_address:
+        if not cluster.is_running or not cluster.dashboard_address:
             raise web.HTTPNotFound(text="This cluster is not running.")
         if is_socket:
             return await self._relay_socket(request, cluster)
         return await self._relay(request, cluster)
 
-    async def _relay(self, request: web.Request, cluster: Cluster) -> web.StreamResponse:
+    async def _relay(self, request: web.Request, cluster: ClusterView) -> web.StreamResponse:
         url = self._upstream(request, cluster)
         timeout = aiohttp.ClientTimeout(total=_UPSTREAM_TIMEOUT_S)
         try:
@@ -227,7 +227,7 @@ class Dashboards:
             ) from exc
 
     async def _relay_socket(
-        self, request: web.Request, cluster: Cluster
+        self, request: web.Request, cluster: ClusterView
     ) -> web.WebSocketResponse | web.StreamResponse:
         # browsers let any page open a websocket anywhere, with cookies: the origin tells
         origin = request.headers.get("Origin")
@@ -286,12 +286,12 @@ class Dashboards:
                 if await self._user(request) is None:
                     return
 
-    def _upstream(self, request: web.Request, cluster: Cluster) -> str:
+    def _upstream(self, request: web.Request, cluster: ClusterView) -> str:
         path = request.rel_url.raw_path.removeprefix(f"/clusters/{cluster.name}")
         query = f"?{request.query_string}" if request.query_string else ""
         return f"{cluster.dashboard_address}{path}{query}"
 
-    def _headers(self, request: web.Request, cluster: Cluster) -> dict[str, str]:
+    def _headers(self, request: web.Request, cluster: ClusterView) -> dict[str, str]:
         # neither cookie nor authorization: code of the owner runs over there
         handed_on = {h: request.headers[h] for h in _REQUEST_HEADERS if h in request.headers}
         return {**handed_on, SECRET_HEADER: self._keys.dashboard(cluster.name)}

@@ -22,7 +22,7 @@ _ABSENT_GATEWAY_S = 180
 # One thread a core is the worker's own business: numerics that start more only get in each
 # other's way. The last value is glibc's own: Dask's nanny would set 64 KiB, and pandora 1.9 reads
 # memory that it has freed, which an early trim turns into a crash.
-_NUMERICS = {
+NUMERICS = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -94,7 +94,7 @@ def worker_environment(member: Member, settings: HubSettings, *, token_dir: Path
     home = settings.folder("homes") / token_dir.parent.name
     home.mkdir(mode=0o700, exist_ok=True)
     return {
-        **_NUMERICS,
+        **NUMERICS,
         **user_environment(settings, username=member.username, token_dir=token_dir),
         **_common(member),
         **_tls(member.folder, ("WORKER", "CLIENT")),

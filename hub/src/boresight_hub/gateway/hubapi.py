@@ -6,6 +6,7 @@ import json as jsonlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -75,6 +76,19 @@ class HubApi:
         groups = tuple(data.get("groups", ()))
         is_admin = bool(data.get("admin")) or self._admin_group in groups
         return HubUser(name=data["name"], is_admin=is_admin, groups=groups)
+
+    async def knows(self, username: str) -> bool:
+        """Whether somebody of this name is still a user of the hub.
+
+        Raises
+        ------
+        ServiceError
+            When the hub does not answer, or refuses to say.
+        """
+        status, _ = await self._request("GET", f"/users/{quote(username, safe='')}")
+        if status not in (200, 404):
+            raise ServiceError(f"The hub answered {status} to a question about a user.")
+        return status == 200
 
     async def create_token_files(self, username: str, holder: str) -> Path:
         """Have the hub write and keep the token files of ``holder``; returns their folder.

@@ -6,15 +6,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
-from dask_gateway_server.backends.db_base import Cluster, JobStatus
 from dask_gateway_server.routes import api_handler
 
-from boresight_hub.gateway.backend import ClusterBackend
 from boresight_hub.gateway.options import bounds
+from boresight_hub.gateway.views import ClusterView
 from boresight_hub.settings import HubSettings
+
+
+class Reporter(Protocol):
+    """What is needed of a backend."""
+
+    def view(self, name: str) -> ClusterView | None:
+        """Return one cluster, None when there is none."""
+
+    async def report(self, name: str) -> dict[str, Any]:
+        """Describe a cluster that is there."""
 
 
 def routes() -> list[web.AbstractRouteDef]:
@@ -26,30 +35,12 @@ def routes() -> list[web.AbstractRouteDef]:
     ]
 
 
-def describe(backend: ClusterBackend, cluster: Cluster) -> dict[str, Any]:
-    """Describe ``cluster`` for its owner; no secret is in it."""
-    workers = [w for w in cluster.workers.values() if w.status < JobStatus.STOPPED]
-    return {
-        "name": cluster.name,
-        "status": cluster.model_status.name,
-        "options": dict(cluster.options),
-        "workers": {
-            "requested": cluster.count,
-            "running": sum(w.status == JobStatus.RUNNING for w in workers),
-            "maximum": cluster.config.cluster_max_workers,
-        },
-        "pending_reason": backend.pending_reason(cluster) if cluster.is_active() else "",
-        "failure": backend.failures.get(cluster.name, ""),
-        "dashboard_route": f"/clusters/{cluster.name}/status",
-    }
-
-
 async def _info(request: web.Request) -> web.Response:
     settings: HubSettings = request.app["settings"]
     limits = settings.gateway
     return web.json_response(
         {
-            "scheduler_proxy": f"{settings.host}:{settings.port_of('gateway_scheduler')}",
+            "scheduler_proxy": _proxy_address(settings),
             "limits": {
                 "clusters": limits.max_clusters_per_user,
                 "cores": limits.max_cores_per_user,
@@ -65,9 +56,16 @@ async def _info(request: web.Request) -> web.Response:
 
 
 async def _cluster(request: web.Request) -> web.Response:
-    backend: ClusterBackend = request.app["backend"]
-    cluster = backend.db.get_cluster(request.match_info["cluster_name"])
+    backend: Reporter = request.app["backend"]
+    name = request.match_info["cluster_name"]
+    cluster = backend.view(name)
     # somebody else's cluster and none at all look the same
     if cluster is None or cluster.username != request["user"].name:
         raise web.HTTPNotFound(reason="You have no cluster of this name")
-    return web.json_response(describe(backend, cluster))
+    return web.json_response(await backend.report(name))
+
+
+def _proxy_address(settings: HubSettings) -> str:
+    if settings.platform == "kubernetes":
+        return settings.kubernetes.dask.proxy_address
+    return f"{settings.host}:{settings.port_of('gateway_scheduler')}"

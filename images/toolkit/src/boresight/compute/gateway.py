@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import weakref
 from typing import Any
@@ -26,6 +27,7 @@ _TIMEOUT_S = 15.0
 _RETRY_FOR_S = 30.0
 _RETRY_PAUSE_S = 0.5
 _AWAY = (502, 503, 504)
+_NAME = re.compile(r"([A-Za-z0-9-]+\.)?[A-Za-z0-9]+")
 
 
 class GatewayBackend:
@@ -161,9 +163,10 @@ class GatewayBackend:
 
 def _checked(name: str) -> str:
     """Return ``name`` when it can be one of the gateway's: it becomes part of an address."""
-    if not name.isalnum():
+    if not _NAME.fullmatch(name):
         raise ComputeError(
-            f"{name!r} is not the name of a cluster: it has letters and digits only.",
+            f"{name!r} is not the name of a cluster: letters, digits and hyphens, on Kubernetes "
+            "after a namespace and a dot.",
             remedy="boresight.compute.clusters() lists yours.",
         )
     return name

@@ -19,6 +19,7 @@ from typing import Any
 from boresight_hub.errors import BoresightError, ServiceError
 from boresight_hub.kernel import Kernel, KernelError
 from boresight_hub.session import HubSession
+from boresight_hub.upload import make_folders
 
 #: What a notebook displays to hand figures to its caller.
 RESULT_TYPE = "application/vnd.boresight.result+json"
@@ -77,7 +78,7 @@ def run_notebook(
     """
     notebook = with_parameters(json.loads(source.read_text()), parameters)
     folder = target.rpartition("/")[0]
-    _make_folders(session, folder)
+    make_folders(session, folder)
     started = time.monotonic()
     results: dict[str, Any] = {}
     code_cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -174,13 +175,6 @@ def _run_cell(
             f"Cell {number} of the notebook failed. {error['ename']}: {error['evalue']}",
             remedy=f"Open ~/{target} in the server to see it with its outputs, and to go on.",
         ) from exc
-
-
-def _make_folders(session: HubSession, folder: str) -> None:
-    path = ""
-    for part in filter(None, folder.split("/")):
-        path = f"{path}/{part}".lstrip("/")
-        session.server_api("PUT", f"contents/{path}", expect=(200, 201), json={"type": "directory"})
 
 
 def _heading(cell: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The main job: from sign-in to a DSM, through the whole environment, as an engineer would.
 
 It signs in by the provider's form, starts the engineer's server, runs the quickstart notebook
-there, and afterwards reads the DSM from S3 in a second kernel and computes the accuracy again.
+there, and afterwards reads the DSM from S3 in a second kernel and computes the accuracy again. It
+is the same on one machine and on a cluster; only how images of one's own get there differs.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boresight_hub.embedded import people
-from boresight_hub.embedded.notebookrun import run_notebook
-from boresight_hub.embedded.provision import Reporter
 from boresight_hub.errors import BoresightError, SettingsError
+from boresight_hub.notebookrun import run_notebook
+from boresight_hub.reporting import Reporter
 from boresight_hub.session import HubSession
 from boresight_hub.settings import HubSettings
+from boresight_hub.upload import upload_folder
 
-ENGINEER = "marie"
 NOTEBOOK = Path("quickstart") / "stereo_to_dsm.ipynb"
 #: Bound of the median |error| against simulated truth, in units of GSD·(H/B); the reasons are in
 #: the page "Accuracy" of the documentation.
@@ -32,6 +32,14 @@ import json
 from boresight.workflows.report import verify_item
 print(json.dumps(verify_item({collection!r}, {item!r}).figures()))
 """
+
+
+@dataclass(frozen=True)
+class Engineer:
+    """Who does it."""
+
+    name: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ class Outcome:
     figures : dict
         As recomputed outside the notebook from the object in S3.
     item_url, picture, notebook_url : str
-        STAC item, picture on this machine, and the page to open.
+        STAC item, picture (on one machine its path, else where it is in the home), and the page to
+        open.
     seconds : dict of str to float
         Time of each phase [s].
     """
@@ -98,8 +107,16 @@ class Outcome:
         return bound is None or float(self.figures["median_abs_error_m"]) <= bound
 
 
-def run(settings: HubSettings, job: Job, reporter: Reporter) -> Outcome:
+def run(settings: HubSettings, job: Job, engineer: Engineer, reporter: Reporter) -> Outcome:
     """Run ``job`` in a running environment.
+
+    Parameters
+    ----------
+    settings : HubSettings
+        With the environment's origin.
+    job : Job
+    engineer : Engineer
+    reporter : Reporter
 
     Raises
     ------
@@ -108,19 +125,24 @@ def run(settings: HubSettings, job: Job, reporter: Reporter) -> Outcome:
     """
     source = _notebook(settings)
     seconds: dict[str, float] = {}
-    password = people.find(settings, ENGINEER).password
     with HubSession(settings) as session:
         with _phase(reporter, seconds, "sign-in"):
-            session.sign_in(ENGINEER, password)
+            session.sign_in(engineer.name, engineer.password)
         with _phase(reporter, seconds, "user server") as say:
             session.start_server(progress=say)
-        target = f"results/{job.name}/{NOTEBOOK.name}"
+        folder = f"results/{job.name}"
+        target = f"{folder}/{NOTEBOOK.name}"
+        parameters = _parameters(job)
+        if job.pair_dir is not None and settings.platform == "kubernetes":
+            with _phase(reporter, seconds, "upload") as say:
+                upload_folder(session, job.pair_dir, f"{folder}/pair", say)
+            parameters["pair_dir"] = "pair"  # the notebook runs beside it
         with _phase(reporter, seconds, "notebook") as say:
             done = run_notebook(
                 session,
                 source,
                 target,
-                _parameters(job),
+                parameters,
                 on_cell=lambda number, count, heading: say(f"cell {number} of {count}: {heading}"),
                 on_text=lambda text: say(_last_line(text)),
             )
@@ -129,11 +151,13 @@ def run(settings: HubSettings, job: Job, reporter: Reporter) -> Outcome:
         with _phase(reporter, seconds, "verification"), session.kernel() as kernel:
             code = _VERIFY.format(collection=result["collection"], item=result["item"])
             figures = json.loads(_text(kernel.execute(code)))
-        home = settings.state_dir / "homes" / ENGINEER
+        picture = f"{folder}/{result['picture']}"
+        if settings.platform == "one-machine":
+            picture = str(settings.state_dir / "homes" / engineer.name / picture)
         return Outcome(
             figures=figures,
             item_url=f"{settings.stac_url}/collections/{result['collection']}/items/{result['item']}",
-            picture=str(home / "results" / job.name / str(result["picture"])),
+            picture=picture,
             notebook_url=f"{session.server_url()}lab/tree/{target}",
             seconds=seconds,
         )

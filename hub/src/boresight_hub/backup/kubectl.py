@@ -1,0 +1,148 @@
+"""The operator's own ``kubectl``: what it may do is what the operator may."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from boresight_hub.errors import ServiceError
+
+_TIMEOUT_S = 120.0
+#: one database, one home, or all objects
+_STREAM_TIMEOUT_S = 6 * 3600.0
+
+
+class Kubectl:
+    """Runs ``kubectl``, or what ``BORESIGHT_KUBECTL`` names.
+
+    Parameters
+    ----------
+    namespace : str
+        Of the platform.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self._command = shlex.split(os.environ.get("BORESIGHT_KUBECTL", "kubectl"))
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: str = "",
+        namespace: str | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> str:
+        """Run a command; returns what it printed.
+
+        Raises
+        ------
+        ServiceError
+            With what kubectl said.
+        """
+        try:
+            done = subprocess.run(
+                self._full(arguments, namespace),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except FileNotFoundError as exc:
+            raise ServiceError(
+                f"{self._command[0]} is not there.",
+                remedy="Install kubectl, or name it in BORESIGHT_KUBECTL.",
+            ) from exc
+        except subprocess.TimeoutExpired as exc:
+            raise ServiceError(
+                f"kubectl {' '.join(arguments[:3])} has not ended within {timeout_s:.0f} s.",
+                remedy="See whether the API server answers.",
+            ) from exc
+        if done.returncode != 0:
+            raise _failed(arguments, done.stderr)
+        return done.stdout
+
+    def get(self, *arguments: str, namespace: str | None = None) -> dict[str, Any]:
+        """Objects, parsed."""
+        found: dict[str, Any] = json.loads(
+            self.run("get", *arguments, "--output=json", namespace=namespace)
+        )
+        return found
+
+    def exists(self, kind: str, name: str, namespace: str | None = None) -> bool:
+        """Whether there is such an object."""
+        found = self.run(
+            "get", kind, name, "--ignore-not-found", "--output=name", namespace=namespace
+        )
+        return bool(found.strip())
+
+    def apply(self, manifest: dict[str, Any], namespace: str | None = None) -> None:
+        """Make an object, or change it."""
+        self.run("apply", "--filename=-", stdin=json.dumps(manifest), namespace=namespace)
+
+    def save(self, path: Path, *arguments: str, namespace: str | None = None) -> str:
+        """Write what a command prints to ``path``; returns what it said beside."""
+        draft = path.with_name(f"{path.name}.draft")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            done = subprocess.run(
+                self._full(arguments, namespace),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.PIPE,
+                timeout=_STREAM_TIMEOUT_S,
+                check=False,
+            )
+            said = done.stderr.decode(errors="replace")
+            if done.returncode != 0:
+                draft.unlink()
+                raise _failed(arguments, said)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+        return said
+
+    def feed(self, path: Path, *arguments: str, namespace: str | None = None) -> str:
+        """Give a command the content of ``path``; returns what it said."""
+        with path.open("rb") as file:
+            done = subprocess.run(
+                self._full(arguments, namespace),
+                stdin=file,
+                capture_output=True,
+                timeout=_STREAM_TIMEOUT_S,
+                check=False,
+            )
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        if done.returncode != 0:
+            raise _failed(arguments, said)
+        return said
+
+    def scale(self, replicas: dict[str, int], timeout_s: float = 600.0) -> None:
+        """Scale Deployments, and wait until it is so."""
+        for name, count in replicas.items():
+            self.run("scale", f"deployment/{name}", f"--replicas={count}")
+        for name, count in replicas.items():
+            if count:
+                self.run(
+                    *("rollout", "status", f"deployment/{name}", f"--timeout={timeout_s:.0f}s"),
+                    timeout_s=timeout_s + 10,
+                )
+            else:
+                self.run(
+                    *("wait", "pods", f"--selector=app.kubernetes.io/component={name}"),
+                    *("--for=delete", f"--timeout={timeout_s:.0f}s"),
+                    timeout_s=timeout_s + 10,
+                )
+
+    def _full(self, arguments: tuple[str, ...], namespace: str | None) -> list[str]:
+        return [*self._command, f"--namespace={namespace or self.namespace}", *arguments]
+
+
+def _failed(arguments: tuple[str, ...], said: str) -> ServiceError:
+    return ServiceError(
+        f"kubectl {' '.join(arguments[:4])} … failed: {said.strip()[-1500:]}",
+        remedy="See whether you may do this, and whether the pods run.",
+    )

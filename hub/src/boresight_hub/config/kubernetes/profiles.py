@@ -1,0 +1,150 @@
+"""Profiles: which somebody may use, in which words the others are shown, and the form.
+
+Nothing here knows a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from jinja2 import Environment
+
+from boresight_hub.errors import SettingsError
+from boresight_hub.settings_kubernetes import KubernetesSettings, ProfileSettings
+
+#: The only thing a person chooses.
+OPTION = "profile"
+
+_FORM = Environment(autoescape=True).from_string(
+    """\
+{% if note %}<p class="alert alert-warning" role="status">{{ note }}</p>{% endif %}
+<fieldset class="boresight-profiles">
+<legend>What do you need?</legend>
+{% for offer in offers %}
+<div class="form-check mb-3">
+<input class="form-check-input" type="radio" name="profile" id="profile-{{ offer.profile.slug }}"
+ value="{{ offer.profile.slug }}" required
+ {%- if offer.profile.slug == chosen %} checked{% endif %}
+ {%- if offer.reason %} disabled aria-describedby="why-{{ offer.profile.slug }}"{% endif %}>
+<label class="form-check-label" for="profile-{{ offer.profile.slug }}">
+<strong>{{ offer.profile.name }}</strong>: {{ offer.size }}
+{%- if offer.profile.cost %}; {{ offer.profile.cost }}{% endif %}
+{% if offer.profile.description %}<br><span>{{ offer.profile.description }}</span>{% endif %}
+{% if offer.reason %}<br><em id="why-{{ offer.profile.slug }}">{{ offer.reason }}</em>{% endif %}
+</label>
+</div>
+{% endfor %}
+</fieldset>
+"""
+)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A profile as one person sees it.
+
+    Attributes
+    ----------
+    profile : ProfileSettings
+    reason : str
+        Why it is not available to them; empty when it is.
+    """
+
+    profile: ProfileSettings
+    reason: str
+
+    @property
+    def size(self) -> str:
+        """What a server of it has, in words."""
+        profile = self.profile
+        extra = "".join(f", {n} of {name}" for name, n in profile.extra_resource_limits.items())
+        return (
+            f"up to {profile.cores_limit:g} cores and {profile.memory_limit_gib:g} GiB{extra} "
+            f"({profile.memory_guarantee_gib:g} GiB guaranteed)"
+        )
+
+
+def offers(settings: KubernetesSettings, groups: Collection[str]) -> list[Offer]:
+    """Every profile, with the reason why somebody in ``groups`` may not use it."""
+    return [
+        Offer(profile, "" if _is_open(profile, groups) else _why_not(profile))
+        for profile in settings.profiles
+    ]
+
+
+def choose(
+    settings: KubernetesSettings, groups: Collection[str], options: Mapping[str, object]
+) -> ProfileSettings:
+    """Return the profile somebody has asked for, or without a wish the default one.
+
+    Parameters
+    ----------
+    settings : KubernetesSettings
+    groups : collection of str
+        Groups of the person.
+    options : mapping
+        From the form or the API.
+
+    Raises
+    ------
+    SettingsError
+        When they ask for what is not there or not theirs.
+    """
+    if unknown := sorted(set(options) - {OPTION}):
+        raise SettingsError(
+            f"A server has no option {', '.join(map(repr, unknown))}.",
+            remedy=f"The only one is {OPTION!r}.",
+        )
+    all_offers = offers(settings, groups)
+    available = [offer.profile for offer in all_offers if not offer.reason]
+    names = ", ".join(profile.slug for profile in available) or "none"
+    wanted = options.get(OPTION)
+    if not wanted:
+        if not available:
+            raise SettingsError(
+                "No profile is available to you.",
+                remedy="Ask the people who run this environment for a group that has one.",
+            )
+        return next((profile for profile in available if profile.default), available[0])
+    for offer in all_offers:
+        if offer.profile.slug == wanted:
+            if offer.reason:
+                raise SettingsError(
+                    f"The profile {offer.profile.name} is not available to you: {offer.reason}",
+                    remedy=f"Yours are: {names}.",
+                )
+            return offer.profile
+    raise SettingsError(f"There is no profile {str(wanted)[:50]!r}.", remedy=f"Yours are: {names}.")
+
+
+def form(
+    settings: KubernetesSettings, groups: Collection[str], chosen: str = "", *, note: str = ""
+) -> str:
+    """Form in which somebody chooses; empty when there is nothing to choose or to tell.
+
+    Parameters
+    ----------
+    settings : KubernetesSettings
+    groups : collection of str
+    chosen : str
+        What they had the last time.
+    note : str
+        Shown above it.
+    """
+    shown = offers(settings, groups)
+    available = [offer.profile for offer in shown if not offer.reason]
+    if not available or (len(shown) < 2 and not note):
+        return ""
+    if chosen not in {profile.slug for profile in available}:
+        chosen = choose(settings, groups, {}).slug
+    return _FORM.render(offers=shown, chosen=chosen, note=note)
+
+
+def _is_open(profile: ProfileSettings, groups: Collection[str]) -> bool:
+    return not profile.groups or bool(set(profile.groups) & set(groups))
+
+
+def _why_not(profile: ProfileSettings) -> str:
+    names = " or ".join(profile.groups)
+    return f"For members of {names}; you are in none of them. Ask its leader to be added."

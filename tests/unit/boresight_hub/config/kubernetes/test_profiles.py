@@ -1,0 +1,81 @@
+"""Who may use which profile, and in which words the others are shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from boresight_hub.config.kubernetes import profiles
+from boresight_hub.errors import SettingsError
+from boresight_hub.settings_kubernetes import KubernetesSettings, ProfileSettings
+
+SETTINGS = KubernetesSettings(
+    profiles=(
+        ProfileSettings(slug="large", name="Large", groups=("lab",), cost="1 € an hour"),
+        ProfileSettings(slug="small", name="Small <b>", default=True),
+    )
+)
+
+
+def test_member_gets_what_they_ask_for() -> None:
+    assert profiles.choose(SETTINGS, {"lab"}, {"profile": "large"}).slug == "large"
+
+
+def test_others_are_refused_it_with_the_reason() -> None:
+    with pytest.raises(SettingsError, match="For members of lab; you are in none") as caught:
+        profiles.choose(SETTINGS, {"other"}, {"profile": "large"})
+    assert "Yours are: small" in str(caught.value)
+
+
+def test_without_a_wish_it_is_the_default() -> None:
+    assert profiles.choose(SETTINGS, set(), {}).slug == "small"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"profile": "none"}, {"image": "evil"}, {"profile": "small", "cpu_limit": 64}],
+    ids=str,
+)
+def test_what_is_not_there_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(SettingsError):
+        profiles.choose(SETTINGS, {"lab"}, options)
+
+
+def test_form_shows_everything_and_disables_what_is_not_theirs() -> None:
+    shown = profiles.form(SETTINGS, set())
+    assert "1 € an hour" in shown
+    assert "you are in none of them" in shown
+    large, small = shown.split('id="profile-small"')
+    assert "disabled" in large
+    assert "disabled" not in small
+    assert "Small &lt;b&gt;" in shown
+    assert "disabled" not in profiles.form(SETTINGS, {"lab"})
+
+
+def test_last_choice_is_chosen_already_unless_it_is_not_theirs_any_more() -> None:
+    assert profiles.form(SETTINGS, {"lab"}, "large").index("checked") < profiles.form(
+        SETTINGS, {"lab"}, "large"
+    ).index("profile-small")
+    assert profiles.form(SETTINGS, set(), "large").index("checked") > profiles.form(
+        SETTINGS, set(), "large"
+    ).index("profile-small")
+
+
+def test_one_profile_is_not_asked_about() -> None:
+    one = KubernetesSettings()
+    assert profiles.form(one, set()) == ""
+    assert "ran out" in profiles.form(one, set(), note="It ran out of memory.")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cores_guarantee": 3, "cores_limit": 2},
+        {"memory_guarantee_gib": 3, "memory_limit_gib": 2},
+    ],
+    ids=["cores", "memory"],
+)
+def test_guarantee_is_no_more_than_its_limit(wrong: dict[str, float]) -> None:
+    swapped = dict(zip(wrong, reversed(list(wrong.values())), strict=True))
+    assert ProfileSettings(slug="a", name="A", **swapped)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a guarantee is no more than its limit"):
+        ProfileSettings(slug="a", name="A", **wrong)  # type: ignore[arg-type]
