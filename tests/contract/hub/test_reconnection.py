@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from support.hub_stack import HubStack
 
+from boresight_hub.embedded.provider import health_url
 from boresight_hub.errors import ServiceError
 from boresight_hub.kernel import Kernel, KernelError
 from boresight_hub.session import HubSession
@@ -185,10 +187,35 @@ def test_requests_wait_for_the_proxy(
 def test_sign_in_waits_for_the_provider(stack: HubStack, fault: Callable[..., Fault]) -> None:
     strike = fault("idp", away_s=2)
     strike(None)
-    time.sleep(0.3)
+    with pytest.raises(httpx.TransportError):
+        while True:
+            httpx.get(health_url(stack.settings), timeout=20)
     with HubSession(stack.settings) as lea:
         lea.sign_in("lea", stack.password("lea"))
         assert lea.username == "lea"
+
+
+def test_code_that_the_provider_has_forgotten(stack: HubStack) -> None:
+    """Killed after it gave its code, and begun anew without: so does the sign-in."""
+    callbacks: list[str] = []
+
+    def forget_once(response: httpx.Response) -> None:
+        location = response.headers.get("location", "")
+        if "/hub/oauth_callback?" not in location:
+            return
+        callbacks.append(location)
+        if len(callbacks) == 1:
+            stack.stop("idp", signal.SIGKILL)
+            # other providers keep them in memory only
+            with sqlite3.connect(stack.settings.folder("idp") / "sessions.sqlite") as database:
+                database.execute("DELETE FROM entry WHERE model = 'AuthorizationCode'")
+            stack.start("idp")
+
+    with HubSession(stack.settings) as lea:
+        lea.browser.event_hooks["response"].append(forget_once)
+        lea.sign_in("lea", stack.password("lea"))
+        assert lea.username == "lea"
+    assert len(callbacks) == 2
 
 
 def test_killed_kernel_is_told(kernel: Kernel) -> None:

@@ -201,8 +201,10 @@ class OidcAuthenticator(GenericOAuthenticator):
             tokens: dict[str, object] = await super().get_token_info(handler, params)
         except HTTPClientError as exc:
             if 400 <= exc.code < 500:
+                # a code that was used or has expired, or one of a provider that was restarted
+                self.log.warning("Sign-in refused by the provider: %s", exc)
                 raise web.HTTPError(
-                    403, "The identity provider refused this sign-in. Please try again."
+                    400, "The identity provider refused this sign-in. Please sign in again."
                 ) from exc
             raise unreachable(exc) from exc
         except OSError as exc:
@@ -221,11 +223,11 @@ class OidcAuthenticator(GenericOAuthenticator):
             )
         except CredentialError as exc:
             self.log.warning("Sign-in refused: %s", exc)
-            raise web.HTTPError(403, exc.message) from exc
+            raise web.HTTPError(400, exc.message) from exc
         except SignInError as exc:
             raise unreachable(exc) from exc
         if subject != session.subject:
-            raise web.HTTPError(403, "The provider's two tokens are about different people.")
+            raise web.HTTPError(400, "The provider's two tokens are about different people.")
         return {**tokens, "session": session}
 
     async def token_to_user(self, token_info: dict[str, object]) -> dict[str, object]:
