@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -18,14 +15,13 @@ from typing import Any
 import httpx
 import pytest
 from support.cluster import NAMESPACE, ORIGIN, USERS, Cluster, Person, printed
+from support.neighbour import API_PORT, API_SERVER, METADATA, neighbour
 
 from boresight_hub.errors import ServiceError
 from boresight_hub.kernel import Kernel
 from boresight_hub.session import HubSession
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-
-_METADATA = "169.254.169.254"
 
 _KNOCK = """
 import json, socket
@@ -101,7 +97,9 @@ def places(
     scheduler = _address(cluster, "app.kubernetes.io/component=dask-scheduler")
     worker, port = his_cluster["worker"].rpartition("/")[2].split(":")
     inside = f"{NAMESPACE}.svc.cluster.local"
-    with _metadata_service():
+    endpoint = cluster.get("endpointslices", "kubernetes", "--namespace", "default")
+    api_server = (endpoint["endpoints"][0]["addresses"][0], endpoint["ports"][0]["port"])
+    with neighbour(api_server):
         yield {
             "another's server": (server, 8888),
             "another's scheduler": (scheduler, 8786),
@@ -112,40 +110,14 @@ def places(
             "the proxy's routes": (f"proxy-api.{inside}", 8002),
             "the gateway, past the proxy": (f"dask-gateway.{inside}", 8009),
             "users of the store": (f"s3-iam.{inside}", 8010),
-            "API server": ("kubernetes.default.svc.cluster.local", 443),
-            "cloud metadata": (_METADATA, 80),
+            "API server": (API_SERVER, API_PORT),
+            "cloud metadata": (METADATA, 80),
         }
 
 
 def _address(cluster: Cluster, selector: str) -> str:
     found = cluster.get("pods", "--namespace", USERS, f"--selector={selector}")["items"]
     return str(found[0]["status"]["podIP"])
-
-
-@contextlib.contextmanager
-def _metadata_service() -> Iterator[None]:
-    """Somebody who listens at the clouds' metadata address, on the node, where this process is."""
-    address = ["ip", "address", "{}", f"{_METADATA}/32", "dev", "lo"]
-    subprocess.run([word.format("add") for word in address], check=True, timeout=10)
-    try:
-        with socket.create_server((_METADATA, 80)) as listener:
-            ended = threading.Event()
-
-            def answer() -> None:
-                listener.settimeout(0.5)
-                while not ended.is_set():
-                    with contextlib.suppress(TimeoutError):
-                        listener.accept()[0].close()
-
-            thread = threading.Thread(target=answer)
-            thread.start()
-            try:
-                yield
-            finally:
-                ended.set()
-                thread.join()
-    finally:
-        subprocess.run([word.format("delete") for word in address], check=True, timeout=10)
 
 
 def test_pods_reach_what_policies_name_and_nothing_else(
