@@ -9,6 +9,7 @@ a pair of virtual interfaces. Needs root, and ends with its parent.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def neighbour(api_server: tuple[str, int]) -> Iterator[None]:
     """
     host, port = api_server
     process = subprocess.Popen(
-        ["unshare", "--net", sys.executable, "-u", __file__, host, str(port)],
+        [_program("unshare"), "--net", sys.executable, "-u", __file__, host, str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -61,13 +62,19 @@ def neighbour(api_server: tuple[str, int]) -> Iterator[None]:
         process.wait(10)
 
 
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    assert path, f"{name} is not installed"
+    return path
+
+
 def _ip(words: str) -> None:
-    subprocess.run(["ip", *words.split()], check=True, timeout=10)
+    subprocess.run([_program("ip"), *words.split()], check=True, timeout=10)
 
 
 def _be_the_machine(host: str, port: int) -> None:
     """Run in the new namespace."""
-    print("here", flush=True)
+    _say("here")
     sys.stdin.readline()
     _ip("link set lo up")
     for machine, _ in _LINKS:
@@ -76,10 +83,15 @@ def _be_the_machine(host: str, port: int) -> None:
     _ip(f"route add default via {_LINKS[1][1]}")
     metadata = socket.create_server((METADATA, 80))
     api = socket.create_server((API_SERVER, API_PORT))
-    print("listening", flush=True)
+    _say("listening")
     threading.Thread(target=_pass_on, args=(api, host, port), daemon=True).start()
     threading.Thread(target=_answer, args=(metadata,), daemon=True).start()
     sys.stdin.read()  # to the parent's end
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 def _answer(listener: socket.socket) -> None:
