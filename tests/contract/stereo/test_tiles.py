@@ -35,6 +35,7 @@ def _read(result: StereoResult, name: str) -> tuple[NDArray[np.float64], tuple[f
         return file.read(masked=True).astype(np.float64).filled(np.nan), tuple(file.transform)
 
 
+@pytest.mark.soak  # the gate runs it too, through the gateway: tests/e2e/test_real_pairs.py
 def test_tiles_equal_the_whole_run(ventoux: PairInFolder, two_workers: Cluster) -> None:
     target, pair = ventoux
     whole = stereo(*pair, compute=two_workers, collection="whole", target=target)
