@@ -12,6 +12,8 @@ from support.readers import PROGRAMS, Reader
 
 from boresight_hub.embedded.people import write_private
 
+pytestmark = pytest.mark.slow
+
 LIFE_S = 6
 LIFETIMES = 10.5
 # longer than a session, so that a machine with other work renews them in time

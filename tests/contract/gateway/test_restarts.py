@@ -14,6 +14,8 @@ from boresight.compute.gateway import GatewayBackend
 from boresight.errors import ComputeError
 from boresight_hub.session import HubSession
 
+pytestmark = pytest.mark.slow
+
 Compute = Callable[[str], Backend]
 
 

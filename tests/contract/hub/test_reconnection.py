@@ -20,6 +20,8 @@ from boresight_hub.kernel import Kernel, KernelError
 from boresight_hub.session import HubSession
 from boresight_hub.session import _Route as Route
 
+pytestmark = pytest.mark.slow
+
 COUNT = """
 import time
 for i in range(60):
