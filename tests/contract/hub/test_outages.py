@@ -15,6 +15,8 @@ from support.hub_stack import HubStack
 from boresight_hub.errors import SignInError
 from boresight_hub.session import HubSession
 
+pytestmark = pytest.mark.slow
+
 
 def wait_for(what: Callable[[], bool], *, timeout_s: float = 40.0) -> None:
     until = time.monotonic() + timeout_s

@@ -22,6 +22,8 @@ from boresight_hub.embedded import people, processes, services, state
 from boresight_hub.session import HubSession
 from boresight_hub.settings import HubSettings
 
+pytestmark = pytest.mark.slow
+
 _UP_TIMEOUT_S = 300
 _MEMORY_AT_REST_BYTES = 600 * 1024**2
 _STOP_S = 10.0
