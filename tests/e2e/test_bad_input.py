@@ -31,9 +31,9 @@ from boresight.simulate import PairConfig, SimulatedPair, simulate_pair
 from boresight_hub.embedded import processes
 from boresight_hub.embedded.state import read_report
 from boresight_hub.errors import BoresightError, SignInError
-from boresight_hub.kernel import Kernel, KernelError
 from boresight_hub.notebookrun import run_notebook
 from boresight_hub.session import HubSession
+from boresight_hub.session.kernel import Kernel, KernelError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

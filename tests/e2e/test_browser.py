@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import Visit, accessibility_problems, chromium, is_drawn, look, visit
+from support.browser import (
+    Visit,
+    accessibility_problems,
+    chromium,
+    look,
+    map_is_drawn,
+    outputs_of,
+    plots_are_drawn,
+    visit,
+)
 from support.environment import Environment, printed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
@@ -47,10 +56,6 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
-def outputs_of(cell: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return [output for output in cell.get("outputs", []) if output["output_type"] == kind]
-
-
 @pytest.mark.timeout(1500)
 def test_an_engineer_signs_in_and_makes_a_surface_model(
     environment: Environment, browser: Browser, tmp_path: Path
@@ -78,8 +83,11 @@ def test_an_engineer_signs_in_and_makes_a_surface_model(
         (result,) = outputs_of(code[-1], "display_data")
         assert "".join(result["data"]["text/plain"]) == "all numbers hold"
 
-        _map_is_drawn(marie.page)
-        _plots_are_drawn(marie.page)
+        map_is_drawn(marie.page)
+        picture(marie.page, "lab-map")
+        for name, figure in plots_are_drawn(marie.page, "dsm", "differences").items():
+            figure.scroll_into_view_if_needed()
+            picture(marie.page, f"lab-{name}")
         assert marie.outside() == []
         assert marie.complaints() == []
 
@@ -101,34 +109,6 @@ def _look_at_her_dashboard(marie: Visit) -> None:
     picture(page, "dashboard")
     page.close()
     marie.page.bring_to_front()
-
-
-def _map_is_drawn(page: Page) -> None:
-    area = page.locator(".leaflet-container")
-    area.scroll_into_view_if_needed()
-    images = area.locator("img.leaflet-image-layer")
-    images.first.wait_for()
-    assert images.count() == 2
-    for image in images.all():
-        page.wait_for_function("image => image.complete", arg=image.element_handle())
-        assert image.evaluate("image => image.naturalWidth") == 512
-        box, frame = image.bounding_box(), area.bounding_box()
-        assert box is not None
-        assert frame is not None
-        assert frame["height"] * 0.6 < box["height"] < frame["height"], "the pair fills its map"
-    footprints = area.locator("path.leaflet-interactive")
-    assert footprints.count() == 2
-    assert is_drawn(area)
-    picture(page, "lab-map")
-
-
-def _plots_are_drawn(page: Page) -> None:
-    figures = page.locator(".jp-OutputArea .bk-Figure")
-    assert figures.count() == 2
-    for figure, name in zip(figures.all(), ("dsm", "differences"), strict=True):
-        assert is_drawn(figure), name
-        assert look(figure).shape[1] < 900, "not wider than a cell on a usual screen"
-        picture(page, f"lab-{name}")
 
 
 def test_another_group_is_refused_where_she_is_let_in(

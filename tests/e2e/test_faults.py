@@ -210,10 +210,10 @@ def test_killed_services(environment: Environment, scenario: str) -> None:
         for service in services:
             scene.kill(service)
     done = scene.demo.join()
-    print(f"{scenario}: exit code {done.returncode} after kill of {', '.join(scene.killed)}")  # noqa: T201
+    print(f"{scenario}: exit code {done.returncode} after kill of {', '.join(scene.killed)}")
     if done.returncode != 0:
         says_why(done)
-        print(done.stderr[-1500:])  # noqa: T201
+        print(done.stderr[-1500:])
     all_ready(environment)
     assert [name for name in scene.killed if not scene.came_back(name)] == []
     run_again(environment, seed, before)

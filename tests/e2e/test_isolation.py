@@ -13,8 +13,8 @@ import httpx
 import pytest
 from support.environment import Environment, printed
 
-from boresight_hub.kernel import Kernel
 from boresight_hub.session import HubSession
+from boresight_hub.session.kernel import Kernel
 
 pytestmark = pytest.mark.e2e
 

@@ -18,7 +18,7 @@ import pytest
 from support.environment import Environment, printed
 from support.signin import form_of
 
-from boresight_hub.kernel import KernelError
+from boresight_hub.session.kernel import KernelError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

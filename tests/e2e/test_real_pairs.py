@@ -95,7 +95,7 @@ def test_the_great_pyramid_has_its_surveyed_shape(
 ) -> None:
     solid = _run(environment, _FACES, gizeh)
     record_property("gizeh", json.dumps({"pair_completeness": gizeh["completeness"], **solid}))
-    print(json.dumps({"pair_completeness": gizeh["completeness"], **solid}, indent=1))  # noqa: T201
+    print(json.dumps({"pair_completeness": gizeh["completeness"], **solid}, indent=1))
     assert len(solid["faces"]) >= 3  # the north face lies in shadow
     for face in solid["faces"]:
         assert face["inclination_deg"] == pytest.approx(
@@ -106,7 +106,7 @@ def test_the_great_pyramid_has_its_surveyed_shape(
 
 def test_tiles_equal_the_whole_pair(environment: Environment, ventoux: dict[str, Any]) -> None:
     found = _run(environment, _TILES_AGAINST_WHOLE, ventoux)
-    print(json.dumps(found, indent=1))  # noqa: T201
+    print(json.dumps(found, indent=1))
     assert found["tiles_before"] == 1
     assert found["tiles"] >= 4
     assert found["same_mask"]
@@ -120,7 +120,7 @@ def test_ventoux_lies_where_srtm_says(
     found = _run(
         environment, _AGAINST_SRTM, ventoux, srtm=str(real_data / "geodesy" / "N44E005.hgt")
     )
-    print(json.dumps(found, indent=1))  # noqa: T201
+    print(json.dumps(found, indent=1))
     # about ten posts of a 90 m model on a mountain side: no more than a sanity check
     assert found["n"] >= 5
     assert abs(found["bias_m"]) < 30

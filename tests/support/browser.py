@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import io
 import json
 import re
@@ -15,6 +17,8 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 from axe_playwright_python.sync_playwright import Axe
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from PIL import Image
 from playwright.sync_api import (
     Browser,
@@ -38,8 +42,6 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # whoever asks for another host gets no answer, and shows up in `Visit.outside`
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 _WAIT_MS = 30_000
 _LAB_MS = 120_000
@@ -57,11 +59,26 @@ _HARMLESS = (
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run the browser without a window."""
+def chromium(host: str = "127.0.0.1", certificate: bytes = b"") -> Iterator[Browser]:
+    """Run the browser without a window.
+
+    Parameters
+    ----------
+    host : str
+        Of the environment. Whoever asks for another one gets no answer, and shows up in
+        `Visit.outside`.
+    certificate : bytes
+        The one that is trusted there beside those of the public authorities (PEM).
+    """
+    flags = [*_FLAGS, f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {host}"]
+    if certificate:
+        key = x509.load_pem_x509_certificate(certificate).public_key()
+        form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        digest = hashlib.sha256(key.public_bytes(*form)).digest()
+        flags.append(f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=_FLAGS, timeout=_WAIT_MS
+            executable_path=str(CHROMIUM), args=flags, timeout=_WAIT_MS
         )
         try:
             yield browser
@@ -249,3 +266,38 @@ def accessibility_problems(page: Page) -> list[str]:
         for violation in results.response["violations"]
         for node in violation["nodes"]
     ]
+
+
+def outputs_of(cell: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Outputs of one kind of a cell of a notebook."""
+    return [output for output in cell.get("outputs", []) if output["output_type"] == kind]
+
+
+def map_is_drawn(page: Page) -> None:
+    """Look at the notebook's map: a pair of images that fill it, and their footprints."""
+    area = page.locator(".leaflet-container")
+    area.scroll_into_view_if_needed()
+    images = area.locator("img.leaflet-image-layer")
+    images.first.wait_for()
+    assert images.count() == 2
+    for image in images.all():
+        page.wait_for_function("image => image.complete", arg=image.element_handle())
+        assert image.evaluate("image => image.naturalWidth") == 512
+        box, frame = image.bounding_box(), area.bounding_box()
+        assert box is not None
+        assert frame is not None
+        assert frame["height"] * 0.6 < box["height"] < frame["height"], "the pair fills its map"
+    footprints = area.locator("path.leaflet-interactive")
+    assert footprints.count() == 2
+    assert is_drawn(area)
+
+
+def plots_are_drawn(page: Page, *names: str) -> dict[str, Locator]:
+    """Look at the notebook's plots, which are as many as ``names``."""
+    figures = page.locator(".jp-OutputArea .bk-Figure")
+    assert figures.count() == len(names)
+    found = dict(zip(names, figures.all(), strict=True))
+    for name, figure in found.items():
+        assert is_drawn(figure), name
+        assert look(figure).shape[1] < 900, "not wider than a cell on a usual screen"
+    return found

@@ -27,10 +27,15 @@ def helm_command() -> tuple[str, ...]:
         return (found,)
     default = ROOT.parent / "shared" / "cluster" / "cluster"
     cluster = Path(os.environ.get("BORESIGHT_TEST_CLUSTER", str(default)))
+    reason = ""
     if not cluster.is_file():
-        pytest.skip(f"no Helm: neither on the PATH nor with {cluster} (BORESIGHT_TEST_CLUSTER)")
-    if os.geteuid() != 0:
-        pytest.skip("the test cluster's Helm is unpacked by root; put one on the PATH")
+        reason = f"no Helm: neither on the PATH nor with {cluster} (BORESIGHT_TEST_CLUSTER)"
+    elif os.geteuid() != 0:
+        reason = "the test cluster's Helm is unpacked by root; put one on the PATH"
+    if reason and os.environ.get("BORESIGHT_REQUIRE_CLUSTER"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
     return (str(cluster), "helm")
 
 
@@ -65,12 +70,15 @@ def try_template(
     )
 
 
-def environment(name: str, *options: str, values: str = "") -> list[dict[str, Any]]:
+def environment(
+    name: str, *options: str, values: str = "", namespace: str = "boresight"
+) -> list[dict[str, Any]]:
     """Objects of the environment ``name``, with the values of ``values`` over its own."""
     folder = ROOT / "helm" / "environments"
     files = [folder / one / "values.yaml" for one in ("base", name, values) if one]
     done = helm(
-        *("template", "boresight", str(CHART), "--namespace=boresight", "--kube-version=1.34.4"),
+        *("template", "boresight", str(CHART), f"--namespace={namespace}"),
+        "--kube-version=1.34.4",
         *(f"--values={path}" for path in files),
         *options,
     )

@@ -35,31 +35,28 @@ def neighbour(api_server: tuple[str, int]) -> Iterator[None]:
         Where the API server listens on the node.
     """
     host, port = api_server
-    process = subprocess.Popen(
-        [_program("unshare"), "--net", sys.executable, "-u", __file__, host, str(port)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        assert process.stdout.readline() == "here\n"
-        _ip(f"link add {_OURS} type veth peer name {_THEIRS}")
+    command = [_program("unshare"), "--net", sys.executable, "-u", __file__, host, str(port)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
         try:
-            _ip(f"link set {_THEIRS} netns {process.pid}")
-            for _, node in _LINKS:
-                _ip(f"address add {node}/30 dev {_OURS}")
-            _ip(f"link set {_OURS} up")
-            process.stdin.write("connected\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == "listening\n"
-            yield
+            assert process.stdout.readline() == "here\n"
+            _ip(f"link add {_OURS} type veth peer name {_THEIRS}")
+            try:
+                _ip(f"link set {_THEIRS} netns {process.pid}")
+                for _, node in _LINKS:
+                    _ip(f"address add {node}/30 dev {_OURS}")
+                _ip(f"link set {_OURS} up")
+                process.stdin.write("connected\n")
+                process.stdin.flush()
+                assert process.stdout.readline() == "listening\n"
+                yield
+            finally:
+                _ip(f"link delete {_OURS}")
         finally:
-            _ip(f"link delete {_OURS}")
-    finally:
-        process.kill()
-        process.wait(10)
+            process.kill()
 
 
 def _program(name: str) -> str:
@@ -96,7 +93,9 @@ def _say(word: str) -> None:
 
 def _answer(listener: socket.socket) -> None:
     while True:
-        with listener.accept()[0] as client:
+        with listener.accept()[0] as client, contextlib.suppress(OSError):
+            client.settimeout(5)
+            client.recv(65536)
             client.sendall(b"HTTP/1.0 200 OK\r\n\r\nmetadata")
 
 

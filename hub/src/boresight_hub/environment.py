@@ -34,6 +34,25 @@ ACCESS_TOKEN_FILE = "access.jwt"  # noqa: S105 - the name of a file
 POD_TOKEN_DIR = Path("/var/run/boresight/tokens")
 
 
+_BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def blas_threads(count: int) -> dict[str, str]:
+    """Variables by which linear algebra starts ``count`` threads."""
+    return dict.fromkeys(_BLAS, str(count))
+
+
+def threads(cores: float) -> dict[str, str]:
+    """Variables by which numerics start a thread a core, at least one.
+
+    By themselves they count the machine's cores, not those of a pod.
+    """
+    count = max(1, int(cores))
+    return blas_threads(count) | dict.fromkeys(
+        ("NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"), str(count)
+    )
+
+
 def token_secret_name(username: str, holder: str) -> str:
     """Name of the Kubernetes Secret with the token files of a holder, different for different ones.
 

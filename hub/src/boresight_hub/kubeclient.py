@@ -17,7 +17,7 @@ def core_api() -> client.CoreV1Api:
         When this is no pod, or one without a service account.
     """
     try:
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        config.load_incluster_config()
     except ConfigException as exc:
         raise SettingsError(
             f"The API server cannot be asked: {exc}.",

@@ -24,14 +24,14 @@ _REDACTIONS = (
     (
         re.compile(
             r"(?i)\b(WebIdentityToken|X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|client_secret"
-            r"|sig|refresh_token|access_token|id_token|id_token_hint|subject_token|password|code|code_verifier|state)"
+            r"|sig|api_token|refresh_token|access_token|id_token|id_token_hint|subject_token|password|code|code_verifier|state)"
             r"(=|%3D|\"\s*:\s*\")[^&\s\"]+"
         ),
         r"\1\2<hidden>",
     ),
 )
 
-_TALKATIVE = ("httpx", "httpcore", "botocore", "urllib3")
+_TALKATIVE = ("httpx", "httpcore", "botocore", "urllib3", "kubernetes_asyncio")
 
 
 def redact(text: str) -> str:

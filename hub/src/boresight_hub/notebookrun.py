@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from boresight_hub.errors import BoresightError, ServiceError
-from boresight_hub.kernel import Kernel, KernelError
 from boresight_hub.session import HubSession
+from boresight_hub.session.kernel import Kernel, KernelError
 from boresight_hub.upload import make_folders
 
 #: What a notebook displays to hand figures to its caller.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 
 import pytest
 from support.access_stack import AccessStack
+
+from boresight_hub.embedded.plan import write_private
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +46,19 @@ def test_tokens_of_the_key_before(own: AccessStack) -> None:
     renamed = own.origin.sign(own.origin.claims("lea"), key=stolen_key)
     assert own.sts(renamed).status_code == 400
     assert own.sts(own.origin.token("lea")).status_code == 200
+
+
+def test_the_store_has_another_root_and_the_same_buckets(own: AccessStack) -> None:
+    """As after a restore into a new installation, or when the root's key was seen by somebody."""
+    home = own.settings.s3.home_bucket
+    own.root().put_object(Bucket=home, Key="marie/kept", Body=b"x")
+    before = own.root()
+    own.stop("access", "s3", "s3-iam")
+    for name in ("s3-root-access-key", "s3-root-secret-key"):
+        write_private(own.settings.secrets_dir / name, secrets.token_hex(20))
+    own.start("s3-iam", "s3", "access")
+    assert own.root().get_object(Bucket=home, Key="marie/kept")["Body"].read() == b"x"
+    with pytest.raises(before.exceptions.ClientError, match=r"InvalidAccessKeyId|Forbidden"):
+        before.get_object(Bucket=home, Key="marie/kept")
+    answer = own.sts(own.origin.token("marie"))
+    assert answer.status_code == 200

@@ -12,6 +12,7 @@ from support.gateway_stack import GatewayStack
 from boresight.compute import Backend, ClusterRequest, cluster, clusters, connect
 from boresight.compute.gateway import GatewayBackend
 from boresight.errors import ComputeError
+from boresight_hub.embedded.supervisor import STOP_BUDGET_S
 from boresight_hub.session import HubSession
 
 pytestmark = pytest.mark.slow
@@ -101,8 +102,9 @@ def test_orderly_stop_ends_everything_soon(stack: GatewayStack, compute: Compute
         time.sleep(1)
         assert len(stack.cluster_processes()) >= 3
         took_s = stack.stop_gateway()
-        # the supervisor grants three seconds
-        assert took_s < 3
+        # it is granted three seconds, which a busy machine may exceed; what is then left the
+        # supervisor kills, within its own budget
+        assert took_s < STOP_BUDGET_S
         assert stack.cluster_processes() == []
         assert stack.processes("dask-gateway-proxy") == []
         assert not list((stack.settings.state_dir / "gateway" / "clusters").iterdir())

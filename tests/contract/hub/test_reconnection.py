@@ -16,17 +16,17 @@ from support.hub_stack import HubStack
 
 from boresight_hub.embedded.provider import health_url
 from boresight_hub.errors import ServiceError
-from boresight_hub.kernel import Kernel, KernelError
-from boresight_hub.session import HubSession
-from boresight_hub.session import _Route as Route
+from boresight_hub.session import HubSession, KernelRoute
+from boresight_hub.session.kernel import Kernel, KernelError
 
 pytestmark = pytest.mark.slow
 
+# It is silent while it is struck: what is under way at that moment is lost with the connection.
 COUNT = """
 import time
 for i in range(60):
     print(i, flush=True)
-    time.sleep(0.1)
+    time.sleep(0.1 if i else 2)
 """
 NUMBERS = "".join(f"{i}\n" for i in range(60))
 
@@ -128,7 +128,7 @@ class LossyRoute:
 
     def __init__(self, session: HubSession, lose: str) -> None:
         model = session.server_api("POST", "kernels", expect=(201,), json={}).json()
-        self.way = Route(session, model["id"], "")
+        self.way = KernelRoute(session, model["id"], "")
         self.lose, self.losses_left, self.opened = lose, 0, 0
         self.deaf_s = 3.0
 

@@ -13,9 +13,9 @@ import pytest
 from support.hub_stack import HubStack
 
 from boresight_hub.errors import ServiceError
-from boresight_hub.kernel import KernelError
 from boresight_hub.oidc import TokenVerifier
 from boresight_hub.session import HubSession
+from boresight_hub.session.kernel import KernelError
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,7 @@ def test_nothing_of_the_hub_in_a_user_environment(stack: HubStack, server: HubSe
     assert not names & {"BORESIGHT_STATE_DIR", "BORESIGHT_PORT", "CONFIGPROXY_AUTH_TOKEN"}
     assert {"BORESIGHT_S3_TOKEN_FILE", "BORESIGHT_STAC_TOKEN_FILE"} <= names
     assert "eyJhbGci" not in environment, "tokens are files"
+    assert {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1"} <= set(environment.split("\0"))
     assert "--allow-root" in command or os.geteuid() != 0
 
 

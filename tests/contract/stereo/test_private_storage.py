@@ -86,6 +86,7 @@ def pair(marie: pytest.MonkeyPatch, real_data: Path) -> Pair:
 
 
 @pytest.mark.slow
+@pytest.mark.soak  # the main job does the same through hub and gateway
 def test_pair_in_dsm_out(pair: Pair, client: Client, tmp_path: Path) -> None:
     options = StereoOptions(vertical_datum="egm96")
     result = stereo(*pair, options, compute=client)

@@ -110,6 +110,7 @@ def _alive(client: Client) -> set[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak  # the gate compares tiles, through the gateway: tests/e2e/test_real_pairs.py
 def test_equals_the_whole_run(
     run: Run, volume: Path, whole: StereoResult, workers: Cluster
 ) -> None:

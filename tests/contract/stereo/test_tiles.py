@@ -109,6 +109,7 @@ def _parent(pid: int) -> int:
         return -1
 
 
+@pytest.mark.soak  # the gate cancels one on a shared volume
 def test_cancelled_job_leaves_nothing(ventoux: PairInFolder, two_workers: Cluster) -> None:
     target, pair = ventoux
     stop = threading.Event()

@@ -9,6 +9,22 @@ from pathlib import Path
 import pytest
 from support.cluster import Cluster, Person
 
+#: as an operator meets them; what breaks things comes last
+_ORDER = ("platform", "browser", "main_job", "isolation", "gitops", "admission", "upgrade")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put our tests into that order; the others keep theirs."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.stem.removeprefix("test_")
+        if item.path.parent != here:
+            return -1
+        return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def node() -> Cluster:

@@ -17,11 +17,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 COMMAND = Path(sys.executable).with_name("boresight")
 
 _LEAVE = """
-import json, pystac, boto3
+import json, os, boto3
 from pathlib import Path
 from boresight import access
 Path("/home/jovyan/kept").mkdir(exist_ok=True)
 Path("/home/jovyan/kept/note.txt").write_text("written before")
+os.utime("/home/jovyan/kept/note.txt", (1e9, 1e9))
 boto3.client("s3").put_object(
     Bucket="home", Key="marie/kept.txt", Body=b"stored before", ContentType="text/x-note",
     Metadata={"instrument": "co3d"},
@@ -36,6 +37,7 @@ from boresight import access
 found = boto3.client("s3").get_object(Bucket="home", Key="marie/kept.txt")
 print(json.dumps({
     "note": Path("/home/jovyan/kept/note.txt").read_text(),
+    "written": Path("/home/jovyan/kept/note.txt").stat().st_mtime,
     "object": found["Body"].read().decode(),
     "type": found["ContentType"], "metadata": found["Metadata"],
     "collections": sorted(one.id for one in access.open_catalog().get_collections()),
@@ -55,7 +57,7 @@ def boresight(*arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{cluster.state()}"
-    print(done.stdout)  # noqa: T201
+    print(done.stdout)
     return done.stdout
 
 
@@ -68,6 +70,7 @@ def state(cluster: Cluster, person: Person) -> dict[str, object]:
         session.stop_server()
     return {
         "note": "written before",
+        "written": 1e9,
         "object": "stored before",
         "type": "text/x-note",
         "metadata": {"instrument": "co3d"},
@@ -151,7 +154,7 @@ def test_everything_lost(
     assert cluster.password("marie") != password
     boresight("restore", str(saved), "--namespace", NAMESPACE, "--yes")
     cluster.wait_ready()
-    print(f"from nothing: {time.monotonic() - began_s:.0f} s")  # noqa: T201
+    print(f"from nothing: {time.monotonic() - began_s:.0f} s")
     assert cluster.password("marie") == password
     check(person, state)
 

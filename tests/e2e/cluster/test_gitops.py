@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 #: kinds of operators that the test cluster has not; tests/contract/gitops checks them
 _OTHERS = {"Route", "ExternalSecret"}
-_NAMESPACES = ("boresight-staging", "boresight-staging-people", "boresight-people")
+#: nothing is in them: what is applied is not merged with an environment that runs
+_TRIAL, _PEOPLE = "trial", "trial-people"
+_NAMESPACES = (_TRIAL, _PEOPLE, "boresight-staging", "boresight-staging-people")
+_OF_NO_NAMESPACE = {"CustomResourceDefinition", "Namespace", "PriorityClass"}
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +35,12 @@ def namespaces(cluster: Cluster) -> Iterator[None]:
 
 def judged(cluster: Cluster, objects: list[dict[str, Any]], namespace: str) -> str:
     known = [one for one in objects if one["kind"] not in _OTHERS]
+    for one in known:
+        if one["kind"] not in _OF_NO_NAMESPACE:
+            one["metadata"].setdefault("namespace", namespace)
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": known})
     done = cluster.attempt(
-        *("kubectl", "apply", "--namespace", namespace, "--dry-run=server", "--server-side"),
+        *("kubectl", "apply", "--dry-run=server", "--server-side"),
         *("--force-conflicts", "--validate=strict", "--filename=-"),
         stdin=text,
     )
@@ -47,12 +53,13 @@ def judged(cluster: Cluster, objects: list[dict[str, Any]], namespace: str) -> s
 def test_the_server_takes_every_environment(
     cluster: Cluster, namespaces: None, name: str, over: str
 ) -> None:
-    objects = environment(name, values=over)
-    assert judged(cluster, objects, "boresight") == ""
+    people = f"--set=singleuser.namespace.name={_PEOPLE}"
+    objects = environment(name, people, values=over, namespace=_TRIAL)
+    assert judged(cluster, objects, _TRIAL) == ""
     # and would say if it did not
     deployment = next(one for one in objects if one["kind"] == "Deployment")
     deployment["spec"]["replicaz"] = 1
-    assert "replicaz" in judged(cluster, [deployment], "boresight")
+    assert "replicaz" in judged(cluster, [deployment], _TRIAL)
 
 
 def test_the_overlay_of_kustomize(cluster: Cluster, namespaces: None, tmp_path: Path) -> None:

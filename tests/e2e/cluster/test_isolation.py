@@ -18,8 +18,8 @@ from support.cluster import NAMESPACE, ORIGIN, USERS, Cluster, Person, printed
 from support.neighbour import API_PORT, API_SERVER, METADATA, neighbour
 
 from boresight_hub.errors import ServiceError
-from boresight_hub.kernel import Kernel
 from boresight_hub.session import HubSession
+from boresight_hub.session.kernel import Kernel
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

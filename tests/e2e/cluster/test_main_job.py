@@ -48,7 +48,7 @@ def outcome(cluster: Cluster, authorities: Path, real_data: Path) -> dict[str, A
         check=False,
     )
     assert done.returncode == 0, f"{done.stderr[-4000:]}\n{cluster.state()}"
-    print(done.stdout)  # noqa: T201
+    print(done.stdout)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -81,7 +81,7 @@ def test_the_dsm_is_that_of_one_machine(
     assert np.median(difference) == 0
     nmad_m = 1.4826 * np.median(np.abs(difference - np.median(difference)))
     assert nmad_m <= 0.001
-    print(f"n {difference.size}, largest difference {np.abs(difference).max()} m")  # noqa: T201
+    print(f"n {difference.size}, largest difference {np.abs(difference).max()} m")
 
 
 def test_the_item_is_in_pgstac(cluster: Cluster, outcome: dict[str, Any]) -> None:

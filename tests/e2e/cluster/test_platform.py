@@ -42,14 +42,15 @@ def test_plain_http_is_led_to_https(web: httpx.Client) -> None:
 
 
 def test_no_pod_was_restarted_but_by_us(cluster: Cluster) -> None:
-    restarts = {
-        pod["metadata"]["name"]: sum(
-            state["restartCount"] for state in pod["status"].get("containerStatuses", ())
-        )
+    states = {
+        f"{pod['metadata']['name']}/{state['name']}": state
         for pod in cluster.get("pods", "--namespace", NAMESPACE)["items"]
+        for key in ("containerStatuses", "initContainerStatuses")
+        for state in pod["status"].get(key, ())
     }
-    assert restarts
-    assert not any(restarts.values()), restarts
+    assert states
+    restarted = {name: s["lastState"] for name, s in states.items() if s["restartCount"]}
+    assert restarted == {}
 
 
 def test_routes_of_traefik_are_for_traefik_only(cluster: Cluster, web: httpx.Client) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boresight_hub.environment import user_environment
+import pytest
+
+from boresight_hub.environment import threads, user_environment
 from boresight_hub.settings import HubSettings
 
 
@@ -30,3 +32,10 @@ def test_addresses_and_file_names_but_no_secret(tmp_path: Path) -> None:
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in env
     # boto3 would send requests for every service there
     assert "AWS_ENDPOINT_URL" not in env
+
+
+@pytest.mark.parametrize(("cores", "count"), [(0.5, "1"), (1, "1"), (2.5, "2"), (16, "16")])
+def test_numerics_start_no_more_threads_than_there_are_cores(cores: float, count: str) -> None:
+    found = threads(cores)
+    assert set(found.values()) == {count}
+    assert {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(found)

@@ -97,7 +97,7 @@ checksum/settings: {{ include (print .Template.BasePath "/settings.yaml") . | sh
 startupProbe:
   httpGet: { path: {{ .live }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }
   periodSeconds: 2
-  failureThreshold: {{ div (.startup | default 120) 2 }}
+  failureThreshold: {{ div (.startup | default 300) 2 }}
   timeoutSeconds: 5
 readinessProbe:
   httpGet: { path: {{ .ready }}, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }} }

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from boresight_hub.errors import ServiceError
 
@@ -43,28 +43,8 @@ class Kubectl:
         ServiceError
             With what kubectl said.
         """
-        try:
-            done = subprocess.run(
-                self._full(arguments, namespace),
-                input=stdin,
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-                check=False,
-            )
-        except FileNotFoundError as exc:
-            raise ServiceError(
-                f"{self._command[0]} is not there.",
-                remedy="Install kubectl, or name it in BORESIGHT_KUBECTL.",
-            ) from exc
-        except subprocess.TimeoutExpired as exc:
-            raise ServiceError(
-                f"kubectl {' '.join(arguments[:3])} has not ended within {timeout_s:.0f} s.",
-                remedy="See whether the API server answers.",
-            ) from exc
-        if done.returncode != 0:
-            raise _failed(arguments, done.stderr)
-        return done.stdout
+        done = self._call(arguments, namespace, timeout_s, content=stdin.encode())
+        return done.stdout.decode(errors="replace")
 
     def get(self, *arguments: str, namespace: str | None = None) -> dict[str, Any]:
         """Objects, parsed."""
@@ -88,42 +68,34 @@ class Kubectl:
         """Write what a command prints to ``path``; returns what it said beside."""
         draft = path.with_name(f"{path.name}.draft")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            done = subprocess.run(
-                self._full(arguments, namespace),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.PIPE,
-                timeout=_STREAM_TIMEOUT_S,
-                check=False,
-            )
-            said = done.stderr.decode(errors="replace")
-            if done.returncode != 0:
+            try:
+                done = self._call(
+                    *(arguments, namespace, _STREAM_TIMEOUT_S),
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                )
+            except ServiceError:
                 draft.unlink()
-                raise _failed(arguments, said)
+                raise
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
-        return said
+        return done.stderr.decode(errors="replace")
 
     def feed(self, path: Path, *arguments: str, namespace: str | None = None) -> str:
         """Give a command the content of ``path``; returns what it said."""
         with path.open("rb") as file:
-            done = subprocess.run(
-                self._full(arguments, namespace),
-                stdin=file,
-                capture_output=True,
-                timeout=_STREAM_TIMEOUT_S,
-                check=False,
-            )
-        said = (done.stdout + done.stderr).decode(errors="replace")
-        if done.returncode != 0:
-            raise _failed(arguments, said)
-        return said
+            done = self._call(arguments, namespace, _STREAM_TIMEOUT_S, stdin=file)
+        return (done.stdout + done.stderr).decode(errors="replace")
 
-    def scale(self, replicas: dict[str, int], timeout_s: float = 600.0) -> None:
+    def scale(
+        self, replicas: dict[str, int], *, wait: bool = True, timeout_s: float = 600.0
+    ) -> None:
         """Scale Deployments, and wait until it is so."""
         for name, count in replicas.items():
             self.run("scale", f"deployment/{name}", f"--replicas={count}")
+        if not wait:
+            return
         for name, count in replicas.items():
             if count:
                 self.run(
@@ -137,12 +109,41 @@ class Kubectl:
                     timeout_s=timeout_s + 10,
                 )
 
-    def _full(self, arguments: tuple[str, ...], namespace: str | None) -> list[str]:
-        return [*self._command, f"--namespace={namespace or self.namespace}", *arguments]
-
-
-def _failed(arguments: tuple[str, ...], said: str) -> ServiceError:
-    return ServiceError(
-        f"kubectl {' '.join(arguments[:4])} … failed: {said.strip()[-1500:]}",
-        remedy="See whether you may do this, and whether the pods run.",
-    )
+    def _call(
+        self,
+        arguments: tuple[str, ...],
+        namespace: str | None,
+        timeout_s: float,
+        *,
+        stdin: IO[bytes] | int | None = None,
+        stdout: IO[bytes] | int = subprocess.PIPE,
+        content: bytes | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        words = " ".join(arguments[:4])
+        try:
+            done = subprocess.run(
+                [*self._command, f"--namespace={namespace or self.namespace}", *arguments],
+                stdin=stdin,
+                input=content,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                timeout=timeout_s,
+                check=False,
+            )
+        except FileNotFoundError as exc:
+            raise ServiceError(
+                f"{self._command[0]} is not there.",
+                remedy="Install kubectl, or name it in BORESIGHT_KUBECTL.",
+            ) from exc
+        except subprocess.TimeoutExpired as exc:
+            raise ServiceError(
+                f"kubectl {words} … has not ended within {timeout_s:g} s.",
+                remedy="See whether the API server answers.",
+            ) from exc
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip()
+            raise ServiceError(
+                f"kubectl {words} … failed: {said[-1500:]}",
+                remedy="See whether you may do this, and whether the pods run.",
+            )
+        return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -15,6 +16,18 @@ Say = Callable[[str], None]
 
 _HOLDER = "boresight-backup"
 _HOME = "/home-of-somebody"
+# pg_restore empties the path by which functions find each other, and pgSTAC's, which its tables'
+# columns are computed by, rely on it; what is restored is named in full whatever the path
+_RESTORE = r"""
+set -o pipefail
+emptied="SELECT pg_catalog.set_config('search_path', '', false);"
+pg_restore --create --exit-on-error --file=- |
+sed "s/^$emptied$/SET search_path = pgstac, public;/" |
+psql --no-psqlrc --quiet --output=/dev/null --username=postgres --set=ON_ERROR_STOP=1
+"""
+_IN_DATABASE = ("exec", "statefulset/postgresql", "--container=postgresql", "--stdin", "--")
+# as superuser; takes SQL from its input, since arguments are seen in the list of processes
+_PSQL = ("psql", "--no-psqlrc", "--quiet", "--username=postgres", "--set=ON_ERROR_STOP=1")
 
 
 class Part(Protocol):
@@ -41,7 +54,6 @@ class Databases:
         Deployments that use them, and are stopped while they are brought back.
     """
 
-    _POD = ("exec", "statefulset/postgresql", "--container=postgresql")
     _SUPERUSER = "--username=postgres"
 
     def __init__(
@@ -53,15 +65,14 @@ class Databases:
         """Dump roles and databases."""
         self._check_is_ours()
         names = [name for name in self._names() if self._chosen(name)]
-        dump = (*self._POD, "--")
         self._kubectl.save(
-            folder / "roles.sql", *dump, "pg_dumpall", self._SUPERUSER, "--roles-only"
+            folder / "roles.sql", *_IN_DATABASE, "pg_dumpall", self._SUPERUSER, "--roles-only"
         )
         for name in names:
             say(f"database {name}")
             self._kubectl.save(
                 folder / f"{name}.dump",
-                *dump,
+                *_IN_DATABASE,
                 *("pg_dump", self._SUPERUSER, "--format=custom", "--compress=6", name),
             )
         return {"databases": len(names)}
@@ -69,31 +80,30 @@ class Databases:
     def restore(self, folder: Path, say: Say) -> None:
         """Replace the databases while nobody uses them."""
         self._check_is_ours()
-        feed = (*self._POD, "--stdin", "--")
         known = self._kubectl.get("deployments")["items"]
         replicas = {
             one["metadata"]["name"]: int(one["spec"]["replicas"])
             for one in known
             if one["metadata"]["name"] in self._users
         }
+        running = {name: max(1, count) for name, count in replicas.items()}
         say(f"stopping {', '.join(replicas)}")
         self._kubectl.scale(dict.fromkeys(replicas, 0))
         try:
             # roles that are there are told of as errors, and get their passwords all the same
-            self._kubectl.feed(folder / "roles.sql", *feed, "psql", "--quiet", self._SUPERUSER)
+            roles = ("psql", "--quiet", self._SUPERUSER)
+            self._kubectl.feed(folder / "roles.sql", *_IN_DATABASE, *roles)
             for path in sorted(folder.glob("*.dump")):
                 say(f"database {path.stem}")
                 drop = f'DROP DATABASE IF EXISTS "{path.stem}" WITH (FORCE)'
                 self._psql("postgres", drop)
-                self._kubectl.feed(
-                    path,
-                    *feed,
-                    *("pg_restore", self._SUPERUSER, "--create", "--exit-on-error"),
-                    "--dbname=postgres",
-                )
-        finally:
-            say(f"starting {', '.join(replicas)}")
-            self._kubectl.scale({name: max(1, count) for name, count in replicas.items()})
+                self._kubectl.feed(path, *_IN_DATABASE, "bash", "-c", _RESTORE)
+        except BaseException:
+            # what went wrong is told at once, and who interrupts it leaves nothing stopped
+            self._kubectl.scale(running, wait=False)
+            raise
+        say(f"starting {', '.join(replicas)}")
+        self._kubectl.scale(running)
 
     def _check_is_ours(self) -> None:
         if not self._kubectl.exists("statefulset", "postgresql"):
@@ -112,10 +122,8 @@ class Databases:
 
     def _psql(self, database: str, sql: str) -> str:
         return self._kubectl.run(
-            *self._POD,
-            "--",
-            *("psql", "--no-psqlrc", "--tuples-only", "--no-align", self._SUPERUSER),
-            *(f"--dbname={database}", f"--command={sql}"),
+            *(*_IN_DATABASE, *_PSQL, "--tuples-only", "--no-align", f"--dbname={database}"),
+            stdin=sql,
         )
 
 
@@ -258,17 +266,21 @@ class _Holder:
         self._delete()
 
     def save(self, path: Path) -> None:
-        command = ("exec", _HOLDER, "--", "tar", "--create", "--file=-", f"--directory={_HOME}")
-        # what changes while it is read is told of, and is no failure
+        # the volume's own root is not ours to change at the other end, so it is left out; what
+        # changes while it is read is told of (status 1), and is no failure
+        script = (
+            'cd "$0" || exit 2; find . -mindepth 1 -maxdepth 1 -print0 | '
+            "tar --create --file=- --null --files-from=- || [ $? = 1 ]"
+        )
         self._kubectl.save(
-            path, *command, "--warning=no-file-changed", ".", namespace=self._namespace
+            path, "exec", _HOLDER, "--", "sh", "-c", script, _HOME, namespace=self._namespace
         )
 
     def load(self, path: Path) -> None:
         self._kubectl.feed(
             path,
             *("exec", "--stdin", _HOLDER, "--", "tar", "--extract", "--file=-"),
-            *(f"--directory={_HOME}", "--no-same-owner", "--touch"),
+            *(f"--directory={_HOME}", "--no-same-owner"),
             namespace=self._namespace,
         )
 
@@ -279,12 +291,23 @@ class _Holder:
 
 
 class Secrets:
-    """The Secrets that the chart has made; whoever reads them is everybody."""
+    """The Secrets that the chart has made; whoever reads them is everybody.
+
+    Parameters
+    ----------
+    kubectl : Kubectl
+    roles : dict of str to str
+        Role of the chart's PostgreSQL whose password is under each key of ``boresight-secrets``.
+    namespace : str
+        Of people's pods.
+    """
 
     NAMES = ("boresight-secrets", "boresight-people", "boresight-tls")
+    #: who signed the certificate that is among them: not secret, and read by everybody's pods
+    AUTHORITIES = "boresight-ca"
 
-    def __init__(self, kubectl: Kubectl) -> None:
-        self._kubectl = kubectl
+    def __init__(self, kubectl: Kubectl, roles: dict[str, str], namespace: str) -> None:
+        self._kubectl, self._roles, self._namespace = kubectl, roles, namespace
 
     def save(self, folder: Path, say: Say) -> dict[str, int]:
         """Write them, for their owner's eyes only."""
@@ -294,6 +317,9 @@ class Secrets:
             for name in self.NAMES
             if self._kubectl.exists("secret", name)
         ]
+        if self._kubectl.exists("configmap", self.AUTHORITIES):
+            authorities = _without_state(self._kubectl.get("configmap", self.AUTHORITIES))
+            (folder / "authorities.json").write_text(json.dumps(authorities))
         path = folder / "secrets.json"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump({"apiVersion": "v1", "kind": "List", "items": found}, file)
@@ -302,7 +328,13 @@ class Secrets:
     def restore(self, folder: Path, say: Say) -> None:
         """Bring them back; what reads them is started again."""
         say("secrets")
-        self._kubectl.apply(json.loads((folder / "secrets.json").read_text()))
+        secrets = json.loads((folder / "secrets.json").read_text())
+        self._kubectl.apply(secrets)
+        if (folder / "authorities.json").is_file():
+            authorities = json.loads((folder / "authorities.json").read_text())
+            for namespace in (None, self._namespace):
+                self._kubectl.apply(authorities, namespace)
+        self._set_passwords(secrets["items"])
         for kind in ("statefulset", "deployment"):
             names = [one["metadata"]["name"] for one in self._kubectl.get(f"{kind}s")["items"]]
             for name in names:
@@ -312,6 +344,19 @@ class Secrets:
                 self._kubectl.run(
                     *("rollout", "status", f"{kind}/{name}", "--timeout=600s"), timeout_s=610
                 )
+
+    def _set_passwords(self, secrets: list[dict[str, Any]]) -> None:
+        """A database keeps the passwords it was made with, and would let nobody in."""
+        found = [one["data"] for one in secrets if one["metadata"]["name"] == self.NAMES[0]]
+        if not found or not self._kubectl.exists("statefulset", "postgresql"):
+            return
+        sql = ""
+        for key, role in self._roles.items():
+            if role and key in found[0]:
+                name = role.replace('"', '""')
+                word = base64.b64decode(found[0][key]).decode().replace("'", "''")
+                sql += f"ALTER ROLE \"{name}\" PASSWORD '{word}';\n"
+        self._kubectl.run(*_IN_DATABASE, *_PSQL, stdin=sql)
 
 
 def _without_state(found: dict[str, Any]) -> dict[str, Any]:

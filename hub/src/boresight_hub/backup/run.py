@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,17 @@ def parts_of(kubectl: Kubectl) -> dict[str, Part]:
     pods = json.loads(settings["BORESIGHT_KUBERNETES"])
     catalogue = settings["BORESIGHT_STAC__PGSTAC__DATABASE"]
     return {
-        "secrets": Secrets(kubectl),
+        "secrets": Secrets(
+            kubectl,
+            {
+                "postgres-password": "postgres",
+                "hub-db-password": settings["BORESIGHT_DATABASE__USER"],
+                "access-database-password": settings["BORESIGHT_ACCESS__LEDGER__USER"],
+                "pgstac-password": settings["BORESIGHT_STAC__PGSTAC__USER"],
+                "keycloak-db-password": _role_of_keycloak(kubectl),
+            },
+            pods["namespace"],
+        ),
         "hub": Databases(
             kubectl,
             lambda name: name != catalogue,
@@ -50,6 +61,15 @@ def parts_of(kubectl: Kubectl) -> dict[str, Part]:
         "store": Store(kubectl),
         "homes": Homes(kubectl, pods["namespace"], pods["image"], pods["group_id"]),
     }
+
+
+def _role_of_keycloak(kubectl: Kubectl) -> str:
+    """Role of the chart's Keycloak; empty when the provider is another one."""
+    if not kubectl.exists("deployment", "keycloak"):
+        return ""
+    (container,) = kubectl.get("deployment", "keycloak")["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one.get("value", "") for one in container["env"]}
+    return str(given["KC_DB_USERNAME"])
 
 
 def save(kubectl: Kubectl, folder: Path, only: tuple[str, ...], tell: Tell) -> dict[str, Any]:
@@ -77,7 +97,7 @@ def save(kubectl: Kubectl, folder: Path, only: tuple[str, ...], tell: Tell) -> d
         began_s = time.monotonic()
         place = folder / name
         place.mkdir(mode=0o700)
-        counted = parts[name].save(place, lambda text, name=name: tell(name, text))  # type: ignore[misc]
+        counted = parts[name].save(place, partial(tell, name))
         files: dict[str, dict[str, Any]] = {
             path.name: {"bytes": path.stat().st_size, "sha256": _checksum(path)}
             for path in sorted(place.iterdir())
@@ -101,7 +121,7 @@ def restore(kubectl: Kubectl, folder: Path, only: tuple[str, ...], tell: Tell) -
         if name not in only or name not in manifest["parts"]:
             continue
         began_s = time.monotonic()
-        parts[name].restore(folder / name, lambda text, name=name: tell(name, text))  # type: ignore[misc]
+        parts[name].restore(folder / name, partial(tell, name))
         took[name] = round(time.monotonic() - began_s, 1)
         tell(name, f"done: {took[name]:.1f} s")
     return took

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,7 +50,7 @@ def up(
     from rich.console import Console
 
     from boresight_hub.cli.progress import StartProgress
-    from boresight_hub.embedded import control
+    from boresight_hub.embedded import attach, control
     from boresight_hub.embedded import state as states
 
     place = states.look(state_path(state))
@@ -62,11 +63,12 @@ def up(
     if detach:
         console.print("`boresight down` stops it.")
         return
+    signal.pthread_sigmask(signal.SIG_BLOCK, attach.SIGNALS)
     console.print("Ctrl-C stops it.")
     sys.stdout.flush()
     sys.stderr.flush()
-    attach = [sys.executable, "-m", "boresight_hub.embedded.attach", str(running.guard.pid)]
-    os.execv(sys.executable, attach)  # noqa: S606 - our own interpreter, a fixed module
+    command = [sys.executable, "-m", "boresight_hub.embedded.attach", str(running.guard.pid)]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, a fixed module
 
 
 def down(

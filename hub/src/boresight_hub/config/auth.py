@@ -27,9 +27,10 @@ from boresight_hub import oidc
 from boresight_hub.config.accessclient import AccessClient
 from boresight_hub.config.handlers import api_handlers
 from boresight_hub.config.idtoken import fetch_keys, verify_id_token
+from boresight_hub.config.serverholders import server_of_holder
 from boresight_hub.config.servers import make_holders
 from boresight_hub.config.sessions import OidcProvider, Session, Sessions, SessionUser
-from boresight_hub.config.spawner import OneMachineSpawner, server_of_holder
+from boresight_hub.config.spawner import OneMachineSpawner
 from boresight_hub.config.tokenkeeper import TokenKeeper
 from boresight_hub.errors import CredentialError, SignInError
 from boresight_hub.settings import HubSettings

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
 from boresight_hub.config.holders import HolderNameError, check_holder, folder_name
-from boresight_hub.config.spawner import server_of_holder
+from boresight_hub.config.serverholders import server_of_holder
 from boresight_hub.config.tokenkeeper import TokenKeeper
 from boresight_hub.errors import CredentialError, ServiceError, SignInError
 

@@ -25,15 +25,17 @@ _SUPERVISOR_ROLE = {
 
 def apply_services(c: Config, settings: HubSettings) -> None:
     """Configure routes and the services that speak to the hub; all run on their own."""
-    # routes are given here and not with the services: the hub would wait for each of those in
-    # turn, and set no route at all before
-    own_idp = {} if settings.oidc.issuer_url else {"/idp/": settings.url_of("idp")}
-    c.ConfigurableHTTPProxy.extra_routes = {
-        **own_idp,
-        "/services/stac/": settings.url_of("stac"),
-        "/services/access/": settings.url_of("access"),
-        f"/services/{GATEWAY}/": settings.url_of("gateway"),
-    }
+    # on Kubernetes the front knows the way to services, whatever becomes of hub and proxy
+    if settings.platform == "one-machine":
+        # routes are given here and not with the services: the hub would wait for each of those in
+        # turn, and set no route at all before
+        own_idp = {} if settings.oidc.issuer_url else {"/idp/": settings.url_of("idp")}
+        c.ConfigurableHTTPProxy.extra_routes = {
+            **own_idp,
+            "/services/stac/": settings.url_of("stac"),
+            "/services/access/": settings.url_of("access"),
+            f"/services/{GATEWAY}/": settings.url_of("gateway"),
+        }
     c.JupyterHub.services = [
         {
             "name": GATEWAY,

@@ -22,7 +22,8 @@ from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any, Unicode
 
 from boresight_hub.config.holders import folder_name
-from boresight_hub.environment import user_environment
+from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
+from boresight_hub.environment import blas_threads, user_environment
 from boresight_hub.errors import BoresightError, ServiceError
 from boresight_hub.settings import HubSettings
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from traitlets.config import Config
-
-    from boresight_hub.config.tokenkeeper import TokenKeeper
 
 #: Names what a process belongs to; processes that carry it end with their server.
 MARKER = "BORESIGHT_HOLDER"
@@ -42,39 +41,17 @@ _HEAVY_EXTENSIONS = (
     "localtileserver.jupyter",
     "panel.io.jupyter_server_extension",
 )
-#: What a server may do at the hub with its own token.
-SERVER_TOKEN_SCOPES = [
-    "users:activity!user",
-    "access:servers!server",
-    "access:services!service=dask-gateway",
-    # dask-gateway asks with this token who its owner is
-    "read:users:name!user",
-    "read:users:groups!user",
-]
+# Workers that have one thread a core share the cores with these servers. Threads of BLAS wait for
+# one another by spinning: beside other work they cost a solve of small matrices far more than they
+# bring. Whoever wants them sets the variable before NumPy is loaded.
+_NUMERICS = blas_threads(1)
 _ENV_KEEP = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV"]
-_DEFAULT_HOLDER = "server-default"
-_NAMED_HOLDER = "server-name-"
 _GOODBYE_S = 2.0
 _ATTEMPTS = 2
 _LOOK_EVERY_S = 0.1
 
 
-def holder_of_server(server_name: str) -> str:
-    """Holder of a user server; the default server has no name."""
-    return f"{_NAMED_HOLDER}{server_name}" if server_name else _DEFAULT_HOLDER
-
-
-def server_of_holder(holder: str) -> str | None:
-    """Name of the user server behind ``holder``; None when it is no user server."""
-    if holder == _DEFAULT_HOLDER:
-        return ""
-    if holder.startswith(_NAMED_HOLDER):
-        return holder.removeprefix(_NAMED_HOLDER)
-    # nobody else may take names that look like a server's
-    return holder if holder.startswith("server-") else None
-
-
-class OneMachineSpawner(LocalProcessSpawner):
+class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
     """Starts ``jupyterhub-singleuser`` from the hub's own Python environment."""
 
     state_dir = Unicode(config=True, help="state directory of the environment")
@@ -86,17 +63,6 @@ class OneMachineSpawner(LocalProcessSpawner):
     def home(self) -> Path:
         """Home of this user, below the state directory."""
         return Path(self.state_dir) / "homes" / folder_name(self.user.name)
-
-    @property
-    def holder(self) -> str:
-        """Holder of this server's token files."""
-        return holder_of_server(self.name)
-
-    @property
-    def keeper(self) -> TokenKeeper:
-        """The hub's token keeper."""
-        keeper: TokenKeeper = self.authenticator.keeper
-        return keeper
 
     def make_preexec_fn(self, name: str) -> Callable[[], None]:
         """Change no account: the server runs as the hub does, for its owner's eyes only."""
@@ -115,6 +81,7 @@ class OneMachineSpawner(LocalProcessSpawner):
         programs = str(Path(sys.executable).parent)
         return {
             **env,
+            **_NUMERICS,
             **self.user_env_of(self.user.name, token_dir),
             "PATH": os.pathsep.join((programs, env.get("PATH", os.defpath))),
             "HOME": home,

@@ -11,16 +11,17 @@ import sys
 
 from boresight_hub.embedded import processes
 
-_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD]
+#: What wakes it; whoever turns into it blocks them first, so that none is lost between.
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD]
 
 
 def main(argv: list[str]) -> int:
     """Wait for the guard; exit code: the guard's, 0 after an orderly stop."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     guard = int(argv[0])
     requests = 0
     while (code := processes.reap().get(guard)) is None:
-        received = signal.sigtimedwait(_SIGNALS, 5.0)
+        received = signal.sigtimedwait(SIGNALS, 5.0)
         if received is None or received.si_signo == signal.SIGCHLD:
             continue
         requests += 1

@@ -96,12 +96,11 @@ def install(settings: HubSettings, progress: Progress | None = None) -> Path:
     java = _java()
     target = home(settings)
     if not is_installed(settings):
-        maven = _maven()
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix="keycloak-", suffix=".new", dir=settings.state_dir))
         try:
             _report(progress, f"Keycloak {VERSION}: download")
-            archive = _download(maven, staging)
+            archive = download(staging)
             _report(progress, f"Keycloak {VERSION}: unpack")
             with zipfile.ZipFile(archive) as zipped:
                 zipped.extractall(staging)
@@ -276,13 +275,9 @@ def download(staging: Path) -> Path:
     ProvisionError
         When Maven is absent, the download fails or is not what was tested.
     """
-    return _download(_maven(), staging)
-
-
-def _download(maven: str, staging: Path) -> Path:
     _run(
         [
-            maven,
+            _maven(),
             "--quiet",
             "--batch-mode",
             _COPY_GOAL,

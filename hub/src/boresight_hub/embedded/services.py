@@ -279,7 +279,7 @@ def _culler(settings: HubSettings, env: dict[str, str]) -> Service:
             argv=[
                 sys.executable,
                 "-m",
-                "jupyterhub_idle_culler",
+                "boresight_hub.config.culler",
                 f"--url={settings.url_of('hub')}/hub/api",
                 f"--timeout={settings.server.cull_idle_after_s}",
                 f"--cull-every={settings.server.cull_every_s}",

@@ -21,6 +21,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -319,11 +320,25 @@ def make_buckets(settings: HubSettings) -> None:
             client.create_bucket(Bucket=path.name)
         except ClientError as exc:
             code = exc.response["Error"]["Code"]
-            if code != "BucketAlreadyOwnedByYou":
+            # one of another root, such as of before a restore, is as good if it can be used
+            is_ours = code == "BucketAlreadyOwnedByYou" or (
+                code == "BucketAlreadyExists" and _can_use(client, path.name)
+            )
+            if not is_ours:
                 raise SettingsError(
                     f"The bucket {path.name!r} was refused: {code}.",
                     remedy="Choose another name (BORESIGHT_S3__*_BUCKET).",
                 ) from exc
+
+
+def _can_use(client: Any, bucket: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        client.head_bucket(Bucket=bucket)
+    except ClientError:
+        return False
+    return True
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from boresight_hub.environment import user_environment
+from boresight_hub.environment import threads, user_environment
 from boresight_hub.gateway.names import (
     ABSENCE_VARIABLE,
     CLUSTER_MARK,
@@ -23,11 +23,7 @@ _ABSENT_GATEWAY_S = 180
 # other's way. The last value is glibc's own: Dask's nanny would set 64 KiB, and pandora 1.9 reads
 # memory that it has freed, which an early trim turns into a crash.
 NUMERICS = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
+    **threads(1),
     "GDAL_NUM_THREADS": "1",
     "GDAL_CACHEMAX": "500",
     "PANDORA_NUMBA_PARALLEL": "False",

@@ -12,14 +12,9 @@ from traitlets.config import Config
 
 from boresight_hub.config.auth import OidcAuthenticator, apply_auth, nonce_of
 from boresight_hub.config.hub import apply_hub, apply_proxy
+from boresight_hub.config.serverholders import holder_of_server, server_of_holder
 from boresight_hub.config.services import apply_roles, apply_services
-from boresight_hub.config.spawner import (
-    OneMachineSpawner,
-    apply_spawner,
-    copy_missing,
-    holder_of_server,
-    server_of_holder,
-)
+from boresight_hub.config.spawner import OneMachineSpawner, apply_spawner, copy_missing
 from boresight_hub.errors import SettingsError
 from boresight_hub.settings import HubSettings, OidcSettings
 

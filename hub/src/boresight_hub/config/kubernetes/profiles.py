@@ -31,8 +31,8 @@ _FORM = Environment(autoescape=True).from_string(
 <strong>{{ offer.profile.name }}</strong>: {{ offer.size }}
 {%- if offer.profile.cost %}; {{ offer.profile.cost }}{% endif %}
 {% if offer.profile.description %}<br><span>{{ offer.profile.description }}</span>{% endif %}
-{% if offer.reason %}<br><em id="why-{{ offer.profile.slug }}">{{ offer.reason }}</em>{% endif %}
 </label>
+{% if offer.reason %}<br><em id="why-{{ offer.profile.slug }}">{{ offer.reason }}</em>{% endif %}
 </div>
 {% endfor %}
 </fieldset>
@@ -59,8 +59,9 @@ class Offer:
         """What a server of it has, in words."""
         profile = self.profile
         extra = "".join(f", {n} of {name}" for name, n in profile.extra_resource_limits.items())
+        cores = "core" if profile.cores_limit == 1 else "cores"
         return (
-            f"up to {profile.cores_limit:g} cores and {profile.memory_limit_gib:g} GiB{extra} "
+            f"up to {profile.cores_limit:g} {cores} and {profile.memory_limit_gib:g} GiB{extra} "
             f"({profile.memory_guarantee_gib:g} GiB guaranteed)"
         )
 
@@ -147,4 +148,5 @@ def _is_open(profile: ProfileSettings, groups: Collection[str]) -> bool:
 
 def _why_not(profile: ProfileSettings) -> str:
     names = " or ".join(profile.groups)
-    return f"For members of {names}; you are in none of them. Ask its leader to be added."
+    whom = "its leader" if len(profile.groups) == 1 else "a leader of theirs"
+    return f"For members of {names}. Ask {whom} to be added."

@@ -19,16 +19,19 @@ from traitlets import Any as AnyTrait
 from boresight_hub.config.kubernetes import explain, profiles
 from boresight_hub.config.kubernetes.progress import History, step_of
 from boresight_hub.config.kubernetes.secretholders import TOKENS_LABEL
-from boresight_hub.config.spawner import SERVER_TOKEN_SCOPES, holder_of_server
-from boresight_hub.environment import POD_TOKEN_DIR, token_secret_name, user_environment
+from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
+from boresight_hub.environment import (
+    POD_TOKEN_DIR,
+    threads,
+    token_secret_name,
+    user_environment,
+)
 from boresight_hub.errors import BoresightError, ServiceError, SettingsError
 from boresight_hub.settings import HubSettings
 from boresight_hub.settings_kubernetes import ProfileSettings
 
 if TYPE_CHECKING:
     from traitlets.config import Config
-
-    from boresight_hub.config.tokenkeeper import TokenKeeper
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +49,20 @@ _RESCUE_HOME = "/tmp/home"  # noqa: S108 - in the pod, for this person alone
 _LOOK_EVERY_S = 0.5
 # a registry that is away for a moment ends nobody's start
 _FINAL_AFTER_S = 20.0
+_BEFORE_THE_HUB_S = 5.0
 _history = History()
 
 
-class PodSpawner(KubeSpawner):
+class StartError(ServiceError):
+    """Why a server did not start; the hub's page shows what is meant for people."""
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What the page shows."""
+        return str(self)
+
+
+class PodSpawner(HoldsTokens, KubeSpawner):
     """Starts ``jupyterhub-singleuser`` in a pod."""
 
     hub_settings = AnyTrait(config=True, help="the settings of the environment")
@@ -60,17 +73,6 @@ class PodSpawner(KubeSpawner):
     def pods_settings(self) -> Any:
         """Settings of pods."""
         return self.hub_settings.kubernetes
-
-    @property
-    def holder(self) -> str:
-        """Holder of this server's token files."""
-        return holder_of_server(self.name)
-
-    @property
-    def keeper(self) -> TokenKeeper:
-        """The hub's token keeper."""
-        keeper: TokenKeeper = self.authenticator.keeper
-        return keeper
 
     @property
     def group_names(self) -> set[str]:
@@ -97,6 +99,7 @@ class PodSpawner(KubeSpawner):
             "JUPYTER_RUNTIME_DIR": "/tmp/jupyter-runtime",  # noqa: S108 - as above
             "PANEL_CDN_ROOT": panel,
             "BORESIGHT_HOME_VOLUME": self.pods_settings.home.path,
+            **({} if self.profile is None else threads(self.profile.cores_limit)),
         }
 
     async def load_user_options(self) -> None:
@@ -155,10 +158,10 @@ class PodSpawner(KubeSpawner):
         except ApiException as exc:
             await self._give_up(start)
             found = explain.of_refusal(exc.status or 0, str(exc.body or ""))
-            raise _shown(ServiceError(found.cause, remedy=found.remedy)) from exc
+            raise StartError(found.cause, remedy=found.remedy) from exc
         except BoresightError as exc:
             await self._give_up(start)
-            raise _shown(exc) from exc
+            raise StartError(exc.message, remedy=exc.remedy) from exc
         except BaseException:
             if start is not None:
                 start.cancel()
@@ -167,22 +170,29 @@ class PodSpawner(KubeSpawner):
 
     async def _until_started(self, start: asyncio.Task[Any]) -> Any:
         hopeless_since: float | None = None
+        # the hub ends a start that takes too long, and knows no cause
+        ends_s = time.monotonic() + self.start_timeout - _BEFORE_THE_HUB_S
         while not start.done():
             await asyncio.wait({start}, timeout=_LOOK_EVERY_S)
             finding = self._finding()
+            if time.monotonic() > ends_s and not start.done():
+                raise self._too_long(finding)
             if finding is None or not finding.is_final:
                 hopeless_since = None
                 continue
             hopeless_since = hopeless_since or time.monotonic()
             if time.monotonic() - hopeless_since > _FINAL_AFTER_S:
                 raise ServiceError(finding.cause, remedy=finding.remedy)
-        try:
-            return start.result()
-        except TimeoutError as exc:
-            found = self._finding()
-            if found is None:
-                raise
-            raise ServiceError(found.cause, remedy=found.remedy) from exc
+        return start.result()
+
+    def _too_long(self, finding: explain.Finding | None) -> ServiceError:
+        if finding is not None:
+            return ServiceError(finding.cause, remedy=finding.remedy)
+        return ServiceError(
+            f"The server has not started within {self.start_timeout} s; nothing is known to be "
+            "wrong with it.",
+            remedy="Start it again, when there is less to do for the machine.",
+        )
 
     async def _give_up(self, start: asyncio.Task[Any] | None) -> None:
         if start is not None:
@@ -258,12 +268,6 @@ def form_of(spawner: PodSpawner) -> str:
 def options_of(form: dict[str, list[str]]) -> dict[str, str]:
     """What was chosen in the form."""
     return {profiles.OPTION: form[profiles.OPTION][0]} if form.get(profiles.OPTION) else {}
-
-
-def _shown(exc: BoresightError) -> BoresightError:
-    """Mark ``exc`` as one whose text the page of the failed start shows."""
-    exc.jupyterhub_message = str(exc)  # type: ignore[attr-defined]
-    return exc
 
 
 def apply_pods(c: Config, settings: HubSettings) -> None:

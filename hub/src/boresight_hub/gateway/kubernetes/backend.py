@@ -96,7 +96,7 @@ class PodBackend(SchedulerMessages, KubeBackend):  # type: ignore[misc]  # no ty
             for cluster in self.clusters.values()
             if cluster.status == ClusterStatus.RUNNING and cluster.scheduler_address
         )
-        configuration = traefik_configuration(self.settings.url_of("gateway_api"), sorted(running))
+        configuration = traefik_configuration(sorted(running))
         return web.json_response(configuration)
 
     # a cluster

@@ -11,30 +11,43 @@ from boresight.dsm.accuracy import (
     nmad,
     statistics,
 )
+from boresight.dsm.banding import Banding, banding
+from boresight.dsm.coregistration import Shift, SlopeError, coregister, slope_error
 from boresight.dsm.grids import SeamStatistics, Tile, mosaic, resample, sample, seam_statistics
 from boresight.dsm.planes import Facet, FacetOptions, Solid, fit_facets, fit_plane
+from boresight.dsm.plots import plot_banding, plot_comparison, plot_shift, plot_slope_error
 from boresight.dsm.shading import gradient, hillshade, slope_deg
 
 __all__ = [
     "LE90_ESTIMATOR",
+    "Banding",
     "Comparison",
     "ErrorSummary",
     "Facet",
     "FacetOptions",
     "SeamStatistics",
+    "Shift",
+    "SlopeError",
     "Solid",
     "Statistics",
     "Tile",
+    "banding",
     "compare",
+    "coregister",
     "fit_facets",
     "fit_plane",
     "gradient",
     "hillshade",
     "mosaic",
     "nmad",
+    "plot_banding",
+    "plot_comparison",
+    "plot_shift",
+    "plot_slope_error",
     "resample",
     "sample",
     "seam_statistics",
     "slope_deg",
+    "slope_error",
     "statistics",
 ]

@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 
 from boresight.errors import InputError
+from boresight.simulate._bounds import Bounds, check_bounds
 
-#: lowest and highest value of each bounded number, and its unit
-_BOUNDS: dict[str, tuple[float, float, str]] = {
+_BOUNDS: Bounds = {
     "size_px": (128, 20_000, "px"),
     "seed": (0, 2**63 - 1, ""),
     "gsd_m": (0.1, 10.0, "m"),
@@ -108,13 +108,7 @@ class PairConfig:
     line_time_s: float = 30e-6
 
     def __post_init__(self) -> None:
-        for name, (low, high, unit) in _BOUNDS.items():
-            value = getattr(self, name)
-            if not low <= value <= high:  # NaN fails too
-                raise InputError(
-                    f"{name} is {value}; the rule is {low:g} to {high:g} {unit}".rstrip() + ".",
-                    remedy=f"Choose {name} within.",
-                )
+        check_bounds(self, _BOUNDS)
         for name in ("size_px", "seed"):
             if getattr(self, name) != int(getattr(self, name)):
                 raise InputError(f"{name} is {getattr(self, name)}; the rule is a whole number.")

@@ -212,19 +212,31 @@ def _cubic_weights(t: FloatArray) -> FloatArray:
 
 
 @njit(nogil=True, cache=True)
-def _bilinear(image, x, y):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _bilinear(image: FloatArray, x: float, y: float) -> float:
     col, row = int(x), int(y)
     dx, dy = x - col, y - row
     top = image[row, col] * (1 - dx) + image[row, col + 1] * dx
     bottom = image[row + 1, col] * (1 - dx) + image[row + 1, col + 1] * dx
-    return top * (1 - dy) + bottom * dy
+    return float(top * (1 - dy) + bottom * dy)
 
 
 @njit(nogil=True, cache=True)
-def _march(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    x_low, y_low, x_high, y_high, first, weights, surface, bright, upper, low, high, step,
-    out, out_height,
-):  # fmt: skip
+def _march(
+    x_low: FloatArray,
+    y_low: FloatArray,
+    x_high: FloatArray,
+    y_high: FloatArray,
+    first: NDArray[np.int64],
+    weights: FloatArray,
+    surface: FloatArray,
+    bright: FloatArray,
+    upper: FloatArray,
+    low: float,
+    high: float,
+    step: float,
+    out: FloatArray,
+    out_height: FloatArray,
+) -> None:
     rows, cols = out.shape
     last_row, last_col = surface.shape[0] - 1, surface.shape[1] - 1
     for i in range(rows):

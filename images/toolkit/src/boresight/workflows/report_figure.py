@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from boresight.dsm import Comparison, hillshade
+from boresight.figures import new_figure
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -50,8 +49,7 @@ def draw(
     model, truth = dsm[::step, ::step], reference[::step, ::step]
     side_m = resolution_m * step
     extent = (0.0, model.shape[1] * side_m, model.shape[0] * side_m, 0.0)
-    figure = Figure(figsize=(12, 10.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 10.5)
     axes = figure.subplots(2, 2)
     figure.suptitle(f"{title}\nheights above {datum}")
     for ax, surface, name in ((axes[0, 0], model, "DSM"), (axes[0, 1], truth, "reference")):

@@ -21,7 +21,7 @@ def test_member_gets_what_they_ask_for() -> None:
 
 
 def test_others_are_refused_it_with_the_reason() -> None:
-    with pytest.raises(SettingsError, match="For members of lab; you are in none") as caught:
+    with pytest.raises(SettingsError, match=r"For members of lab\. Ask its leader") as caught:
         profiles.choose(SETTINGS, {"other"}, {"profile": "large"})
     assert "Yours are: small" in str(caught.value)
 
@@ -43,7 +43,7 @@ def test_what_is_not_there_is_refused(options: dict[str, object]) -> None:
 def test_form_shows_everything_and_disables_what_is_not_theirs() -> None:
     shown = profiles.form(SETTINGS, set())
     assert "1 € an hour" in shown
-    assert "you are in none of them" in shown
+    assert "For members of lab. Ask its leader" in shown
     large, small = shown.split('id="profile-small"')
     assert "disabled" in large
     assert "disabled" not in small

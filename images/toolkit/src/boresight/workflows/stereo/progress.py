@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Progress = Callable[[float, str], None]
@@ -28,13 +28,20 @@ class Teller:
     ----------
     progress : callable, optional
         Told the share done (0 to 1) and what is being done.
+    phases : mapping, optional
+        Of another job: where its phases begin and end; the first one is where it starts.
     """
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        progress: Progress | None,
+        phases: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        self._phases = phases or _PHASES
         self._progress = progress or (lambda _share, _what: None)
         self._lock = threading.Lock()
         self._shares: dict[str, tuple[float, str]] = {}
-        self._phase, self._total, self._done = "check", 1, 0
+        self._phase, self._total, self._done = next(iter(self._phases)), 1, 0
         self._phase_began_s = self._began_s = time.monotonic()
         self._pace = ""
         self._told: tuple[float, str] = (-1.0, "")
@@ -85,7 +92,7 @@ class Teller:
             running = list(self._shares.values())
             inside = min(self._total, self._done + sum(share for share, _ in running))
             inside /= self._total
-            begin, end = _PHASES[self._phase]
+            begin, end = self._phases[self._phase]
             words = running[-1][1] if running else ""
             if self._phase == "tiles":
                 words = f"tiles: {self._done} of {self._total}{self._pace}"
@@ -97,4 +104,7 @@ class Teller:
                 "finish": "mosaic",
                 "publish": "publishing",
             }
+            if self._phases is not _PHASES:
+                names = {}
+                words = f"{self._phase}: {words}" if words else self._phase
             return begin + inside * (end - begin), names.get(self._phase, words)

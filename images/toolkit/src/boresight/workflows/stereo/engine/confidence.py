@@ -120,7 +120,7 @@ def compute_risk_and_sampled_risk(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _extremes(cost_volume):  # type: ignore[no-untyped-def]
+def _extremes(cost_volume: Float32) -> tuple[np.float32, np.float32, Float32]:
     rows, cols, n_disparities = cost_volume.shape
     lowest = np.empty((rows, cols), np.float32)
     minimum = np.float32(np.inf)
@@ -146,7 +146,7 @@ def _extremes(cost_volume):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _position(disparities, value):  # type: ignore[no-untyped-def]
+def _position(disparities: Float32, value: np.float32) -> int:
     """Index of the first disparity not below ``value``; the last one if there is none."""
     left, right = 0, disparities.size - 1
     while left < right:
@@ -159,7 +159,14 @@ def _position(disparities, value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _normalise(costs, minimum, spread, first, last, normalised):  # type: ignore[no-untyped-def]
+def _normalise(
+    costs: Float32,
+    minimum: np.float32,
+    spread: np.float32,
+    first: int,
+    last: int,
+    normalised: Float32,
+) -> None:
     """Normalise the costs of one pixel; missing ones are found inside the range, else not."""
     for d in range(costs.size):
         cost = costs[d]
@@ -170,7 +177,13 @@ def _normalise(costs, minimum, spread, first, last, normalised):  # type: ignore
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _ambiguity(cost_volume, etas, grids, disparities, with_samples):  # type: ignore[no-untyped-def]
+def _ambiguity(
+    cost_volume: Float32,
+    etas: Float32,
+    grids: NDArray[np.int32],
+    disparities: Float32,
+    with_samples: bool,
+) -> tuple[Float32, Float32]:
     rows, cols, n_disparities = cost_volume.shape
     n_etas = etas.size
     minimum, spread, lowest = _extremes(cost_volume)
@@ -202,7 +215,14 @@ def _ambiguity(cost_volume, etas, grids, disparities, with_samples):  # type: ig
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _risk(cost_volume, ambiguity, etas, grids, disparities, with_samples):  # type: ignore[no-untyped-def]
+def _risk(
+    cost_volume: Float32,
+    ambiguity: Float32,
+    etas: NDArray[np.float64],
+    grids: NDArray[np.int32],
+    disparities: Float32,
+    with_samples: bool,
+) -> tuple[Float32, Float32]:
     rows, cols, n_disparities = cost_volume.shape
     n_etas = etas.size
     divisor = np.float32(n_etas)
@@ -239,9 +259,9 @@ def _risk(cost_volume, ambiguity, etas, grids, disparities, with_samples):  # ty
                         end = d
                         break
                 high = np.float32(end - begin)
-                low = np.float32(np.float32(1) + high) - ambiguity[row, col, e]
-                sum_last += disparities[end]
-                sum_first += disparities[begin]
+                low = np.float32(np.float32(1) + high - ambiguity[row, col, e])
+                sum_last += np.float32(disparities[end])
+                sum_first += np.float32(disparities[begin])
                 sum_low += low
                 sum_high += high
                 if with_samples:

@@ -173,7 +173,9 @@ def _base(recipe: Recipe, out: Path, initial_elevation: Path) -> dict[str, Any]:
             "resolution": recipe.resolution_m,
             "epsg": recipe.epsg,
             "geoid": recipe.geoid,
-            "auxiliary": {"image": recipe.color, "ambiguity": recipe.quality},
+            # CARS cannot do without the image (TypeError at its dense matching): a recipe that
+            # does not want it leaves it behind
+            "auxiliary": {"image": True, "ambiguity": recipe.quality},
         },
         "surface_modeling": {
             # the DEM given is a start only: the coarse surface takes its place

@@ -66,7 +66,7 @@ def run_whole_pair(
     """
     out = place.folder / "out"
     record = _run(whole_pair(recipe, out, initial_elevation, orchestrator=orchestrator), place)
-    return _layers(out), record
+    return _layers(out, recipe), record
 
 
 def run_once_per_pair(
@@ -116,7 +116,7 @@ def run_ground_tile(
         )
     except EmptyTileError:
         return {}, None
-    return _layers(out), record
+    return _layers(out, recipe), record
 
 
 def _run(
@@ -140,9 +140,11 @@ def _run(
     )
 
 
-def _layers(out: Path) -> dict[str, Path]:
+def _layers(out: Path, recipe: Recipe) -> dict[str, Path]:
     found = {layer: out / "dsm" / name for layer, name in LAYERS.items()}
     found = {layer: path for layer, path in found.items() if path.exists()}
+    if not recipe.color:
+        found.pop("color", None)
     if "dsm" not in found:
         raise StereoError(
             "CARS has ended without a DSM.", remedy="See the log of the run for its warnings."

@@ -1,0 +1,54 @@
+"""What a user server holds of its person's on every platform: token files, rights at the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from boresight_hub.config.tokenkeeper import TokenKeeper
+
+#: What a server may do at the hub with its own token.
+SERVER_TOKEN_SCOPES = [
+    "users:activity!user",
+    "access:servers!server",
+    "access:services!service=dask-gateway",
+    # dask-gateway asks with this token who its owner is
+    "read:users:name!user",
+    "read:users:groups!user",
+]
+_DEFAULT_HOLDER = "server-default"
+_NAMED_HOLDER = "server-name-"
+
+
+def holder_of_server(server_name: str) -> str:
+    """Holder of a user server; the default server has no name."""
+    return f"{_NAMED_HOLDER}{server_name}" if server_name else _DEFAULT_HOLDER
+
+
+def server_of_holder(holder: str) -> str | None:
+    """Name of the user server behind ``holder``; None when it is no user server."""
+    if holder == _DEFAULT_HOLDER:
+        return ""
+    if holder.startswith(_NAMED_HOLDER):
+        return holder.removeprefix(_NAMED_HOLDER)
+    # nobody else may take names that look like a server's
+    return holder if holder.startswith("server-") else None
+
+
+class HoldsTokens:
+    """A spawner whose server finds token files that the hub's keeper renews."""
+
+    # of JupyterHub's Spawner
+    name: str
+    authenticator: Any
+
+    @property
+    def holder(self) -> str:
+        """Holder of this server's token files."""
+        return holder_of_server(self.name)
+
+    @property
+    def keeper(self) -> TokenKeeper:
+        """The hub's token keeper."""
+        keeper: TokenKeeper = self.authenticator.keeper
+        return keeper
