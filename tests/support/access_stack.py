@@ -28,7 +28,7 @@ from boresight_hub.settings import (
 )
 from support.machine import install_s3_server
 from support.origin import Origin
-from support.ports import free_base_port
+from support.ports import START_TIMEOUT_S, free_base_port
 
 # owner bucket [time] address requester request-id operation key URI status error …
 _S3_LOG_LINE = re.compile(
@@ -268,7 +268,7 @@ class AccessStack:
             )
 
     def _wait(self, name: str, is_ready: Any, replica: str = "") -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not is_ready():
             assert self.processes[replica or name].poll() is None, self.log(name)
             assert time.monotonic() < deadline, self.log(name)

@@ -19,7 +19,7 @@ from boresight_hub.embedded.people import write_private
 from boresight_hub.session import HubSession
 from boresight_hub.settings import GatewaySettings, HubSettings
 from support.hub_stack import HubStack, remove_state
-from support.ports import free_base_port
+from support.ports import START_TIMEOUT_S, free_base_port
 
 LIMITS = GatewaySettings(
     max_clusters_per_user=2,
@@ -71,7 +71,7 @@ class GatewayStack:
                 stdout=log,
                 stderr=log,
             )
-        while time.monotonic() < begun + 60:
+        while time.monotonic() < begun + START_TIMEOUT_S:
             assert self.gateway.poll() is None, self.log()[-3000:]
             try:
                 if httpx.get(f"{part.gateway_url}/api/health", timeout=2).status_code == 200:

@@ -17,6 +17,7 @@ import boresight_hub.config
 from boresight_hub.embedded import nodejs, people, provider
 from boresight_hub.settings import HubSettings
 from support.machine import link_node_packages
+from support.ports import START_TIMEOUT_S
 
 _SECRETS = (
     "proxy-auth-token",
@@ -109,7 +110,7 @@ class HubStack:
 
     def _wait_for(self, name: str, ready: str, *, status: int = 0) -> None:
         process = self.processes[name]
-        until = time.monotonic() + 60
+        until = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < until:
             if process.poll() is not None:
                 raise RuntimeError(f"{name} ended:\n{self.log(name)[-3000:]}")

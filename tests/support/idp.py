@@ -18,10 +18,8 @@ from boresight_hub import oidc
 from boresight_hub.embedded import keycloak, nodejs, people, provider
 from boresight_hub.settings import HubSettings, OidcSettings
 from support.machine import link_node_packages
-from support.ports import free_base_port
+from support.ports import START_TIMEOUT_S, free_base_port
 from support.signin import Browser, Pkce, answer_of, form_of
-
-START_TIMEOUT_S = {"oidc-provider": 20.0, "keycloak": 180.0}
 
 
 @dataclass
@@ -67,7 +65,7 @@ class Environment:
         else:
             self._run("idp", provider.command(), provider.environment(settings))
             health = provider.health_url(settings)
-        deadline = time.monotonic() + START_TIMEOUT_S[self.kind]
+        deadline = time.monotonic() + START_TIMEOUT_S
         discovery = f"{settings.issuer}/.well-known/openid-configuration"
         for url in (health, discovery):
             while not _answers(url):

@@ -22,6 +22,7 @@ import httpx
 
 from boresight_hub.settings import HubSettings
 from support.machine import alone
+from support.ports import START_TIMEOUT_S
 
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 _MODULE = "github.com/minio/minio"
@@ -121,7 +122,7 @@ class Minio:
             self._process = subprocess.Popen(
                 command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not self._is_ready():
             assert self._process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from boresight_hub.settings import PORT_OFFSETS
 
+#: What a server may take to start on a busy machine [s].
+START_TIMEOUT_S = 180.0
 #: Below the ports the system gives to clients, and away from an environment people run.
 _FIRST, _LAST, _BLOCK = 20000, 32000, 20
 

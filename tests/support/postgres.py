@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from boresight_hub.settings import HubSettings, PgstacSettings, StacSettings
-from support.ports import free_base_port
+from support.ports import START_TIMEOUT_S, free_base_port
 
 SERVICE_USER = "boresight_stac"
 
@@ -103,7 +103,7 @@ class Postgres:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self._process.poll() is None:
             ready = [self._bin / "pg_isready", "-h", self.folder, "-p", str(self.port), "-q"]
             if subprocess.run(ready, timeout=10, check=False).returncode == 0:

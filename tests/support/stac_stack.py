@@ -10,7 +10,7 @@ import httpx
 
 from boresight_hub.settings import HubSettings, StacSettings
 from support.origin import Origin
-from support.ports import free_base_port
+from support.ports import START_TIMEOUT_S, free_base_port
 
 FOREIGN = "https://sentinel-cogs.s3.us-west-2.amazonaws.com/"
 
@@ -38,7 +38,7 @@ class Catalogue:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "boresight_hub.stac"], env=env, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(self.log())
