@@ -8,6 +8,7 @@ the refined pair are held against the Great Pyramid's survey, and on the Mont Ve
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +132,9 @@ def test_the_great_pyramid_keeps_its_shape(
     models = {name: read_dsm(item.assets["dsm"].href) for name, item in items.items()}
     found = {name: facts(fit_facets(m.heights, m.resolution_m)) for name, m in models.items()}
     px_m = models["refined"].resolution_m / items["refined"].properties["boresight:base_to_height"]
-    print(json.dumps({"across_px": [pair.before_px, pair.after_px], "px_m": px_m, **found}))
+    sys.stdout.write(
+        json.dumps({"across_px": [pair.before_px, pair.after_px], "px_m": px_m, **found}) + "\n"
+    )
     assert pair.before_px > 0.3
     assert pair.after_px < 0.2 * pair.before_px
     for one in found.values():
@@ -161,9 +164,12 @@ def test_ventoux_stays_where_it_lies(real_data: Path, two_workers: Cluster, tmp_
     bias_m = {n: report.comparison.bias_mean_m for n, report in reports.items()}
     models = {n: read_dsm(item.assets["dsm"].href) for n, item in items.items()}
     known = {n: float(np.isfinite(model.heights).mean()) for n, model in models.items()}
-    print(json.dumps({"across_px": [pair.before_px, pair.after_px], "b": bias_m, "known": known}))
+    sys.stdout.write(
+        json.dumps({"across_px": [pair.before_px, pair.after_px], "b": bias_m, "known": known})
+        + "\n"
+    )
     assert pair.before_px > 3.0
     assert pair.after_px < 0.05 * pair.before_px
     # ten posts of a 90 m model on a mountain side tell metres, not decimetres
-    assert abs(bias_m["refined"]) < abs(bias_m["delivered"]) + 3.0
+    assert abs(bias_m["refined"]) < abs(bias_m["delivered"]) + 1.0
     assert known["refined"] > known["delivered"] - 0.01
