@@ -7,8 +7,7 @@ phases, the simulator's lines of sight.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -18,6 +17,7 @@ from support import frames
 from support.scenes import waves
 
 from boresight.geometry import (
+    Adjustment,
     FrameImage,
     Jitter,
     Measurements,
@@ -42,7 +42,6 @@ from boresight.simulate import (
 )
 from boresight.validation import Estimate
 from boresight.validation import Trial as ProofTrial
-from boresight.validation.degradation import Degradation
 
 #: truth, estimate, stated uncertainty
 Trial = tuple[float, float, float]
@@ -109,11 +108,11 @@ def registration_trial(seed: int) -> Trial:
 
 
 def jitter_trial(seed: int) -> Trial:
-    found = _jitter(seed, 0.0)
+    found = jitter_of(seed, 0.0)
     return 0.05, found.amplitude_col_rad * 1e6, found.u_amplitude_col_rad * 1e6
 
 
-def _jitter(seed: int, second: float) -> Jitter:
+def jitter_of(seed: int, second: float) -> Jitter:
     """Jitter found where a second wave of this share of the first is there too."""
     rng = np.random.default_rng(seed)
     rows = np.repeat(np.arange(20, 1980, 16.0), 60)
@@ -172,71 +171,37 @@ def boresight_trial(axis: int) -> Callable[[int], Trial]:
     """Boresight common to 64 images, each with an attitude of its own of 2 urad."""
 
     def trial(seed: int) -> Trial:
-        rng = np.random.default_rng([seed, axis, 3])
-        boresight = rng.normal(size=3) * [10.0, 10.0, 200.0]
-        n, images, u_attitude = 6, 64, 2.0
-        parts, measured, models = [], [], []
-        for k in range(images):
-            # the turn hardly differs from image to image: its arm is short
-            own = rng.normal(size=3) * [u_attitude, u_attitude, 20.0]
-            camera = frames.biased("left", tuple(boresight + own))
-            row, col = rng.uniform(0, 1000, (2, n))
-            height = rng.uniform(150, 300, n)
-            lon, lat = camera.localize(row, col, height)
-            parts.append(Points.control(lon, lat, height, 1e-3))
-            seen = np.stack([row, col]) + 0.1 * rng.normal(size=(2, n))
-            measured.append(Measurements.of(k, np.arange(n) + k * n, *seen, 0.1))
-            ideal = frames.designed(frames.biased("left", (0.0, 0.0, 0.0)))
-            models.append(FrameImage(ideal, boresight=True))
-        points, all_measured = parts[0], measured[0]
-        for more, also in zip(parts[1:], measured[1:], strict=True):
-            points, all_measured = points.joined(more), all_measured.joined(also)
-        unknowns = [[0, 1, 2, *(3 + 3 * k + np.arange(3))] for k in range(images)]
-        prior = np.array([np.inf] * 3 + [u_attitude * 1e-6, u_attitude * 1e-6, 20e-6] * images)
-        found = adjust(models, all_measured, points, unknowns=unknowns, u_prior=prior)
-        truth = frames.as_rotation(tuple(boresight))[axis]
+        truth, found = boresight_of(seed, axis)
         return truth * 1e6, found.values[axis] * 1e6, found.u_values[axis] * 1e6
 
     return trial
 
 
-def _rippled(seed: int, ripple_px: float) -> tuple[float, float, str]:
-    """Error over the frame where the focal plane has a ripple that no cubic has."""
-    camera = make_camera(PairConfig(), "left", jitter=False)
-    rng = np.random.default_rng(seed)
-    view = frames.views_on_reference(camera, frames.designed(camera), 20, 0.05, rng)
-    waves_px = 4.0 * 2.0 * np.pi / camera.size_px
-    shifted = view.ideal_row + ripple_px * np.sin(waves_px * view.col)
-    found = calibrate_on_reference([replace(view, ideal_row=shifted)], (1000, 1000), degree=3)
-    error, u = frames.field_error(found, camera)
-    grid = np.linspace(10, camera.size_px - 10, 25)
-    error[0] -= ripple_px * np.sin(waves_px * np.meshgrid(grid, grid)[0].ravel())
-    told = f"misfit {found.sigma0:.2f} times what is stated"
-    return float(np.sqrt((error**2).mean())), float(np.sqrt((u**2).mean())), told
-
-
-def degradations(n: int = 5) -> Iterator[Degradation]:
-    """What becomes of methods when the instrument has a shape they do not know, by seeds."""
-    for ripple_px in (0.0, 0.05, 0.2):
-        found = [_rippled(seed, ripple_px) for seed in range(n)]
-        errors, us, told = zip(*found, strict=True)
-        yield Degradation(
-            "focal plane, reference", "ripple of four waves over the frame", f"{ripple_px:g} px",
-            "offset over the frame", "px", _rms(errors), _rms(us), told[-1],
-        )  # fmt: skip
-    for second in (0.0, 0.3, 0.8):
-        jitters = [_jitter(seed, second) for seed in range(n)]
-        yield Degradation(
-            "rolling-shutter jitter", "a second wave", f"{100 * second:g} % of the first",
-            "amplitude", "urad",
-            _rms([one.amplitude_col_rad * 1e6 - 0.05 for one in jitters]),
-            _rms([one.u_amplitude_col_rad * 1e6 for one in jitters]),
-            f"misfit {np.mean([one.chi2_reduced for one in jitters]):.2f} (reduced chi-square)",
-        )  # fmt: skip
-
-
-def _rms(values: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
+def boresight_of(seed: int, axis: int, *, untold: float = 1.0) -> tuple[float, Adjustment]:
+    """True angle [rad], and the adjustment; attitudes err ``untold`` times what is stated."""
+    rng = np.random.default_rng([seed, axis, 3])
+    boresight = rng.normal(size=3) * [10.0, 10.0, 200.0]
+    n, images, u_attitude = 6, 64, 2.0
+    parts, measured, models = [], [], []
+    for k in range(images):
+        # the turn hardly differs from image to image: its arm is short
+        own = untold * rng.normal(size=3) * [u_attitude, u_attitude, 20.0]
+        camera = frames.biased("left", tuple(boresight + own))
+        row, col = rng.uniform(0, 1000, (2, n))
+        height = rng.uniform(150, 300, n)
+        lon, lat = camera.localize(row, col, height)
+        parts.append(Points.control(lon, lat, height, 1e-3))
+        seen = np.stack([row, col]) + 0.1 * rng.normal(size=(2, n))
+        measured.append(Measurements.of(k, np.arange(n) + k * n, *seen, 0.1))
+        ideal = frames.designed(frames.biased("left", (0.0, 0.0, 0.0)))
+        models.append(FrameImage(ideal, boresight=True))
+    points, all_measured = parts[0], measured[0]
+    for more, also in zip(parts[1:], measured[1:], strict=True):
+        points, all_measured = points.joined(more), all_measured.joined(also)
+    unknowns = [[0, 1, 2, *(3 + 3 * k + np.arange(3))] for k in range(images)]
+    prior = np.array([np.inf] * 3 + [u_attitude * 1e-6, u_attitude * 1e-6, 20e-6] * images)
+    found = adjust(models, all_measured, points, unknowns=unknowns, u_prior=prior)
+    return float(frames.as_rotation(tuple(boresight))[axis]), found
 
 
 def one(name: str, unit: str, trial: Callable[[int], Trial], limit: float) -> ProofTrial:
