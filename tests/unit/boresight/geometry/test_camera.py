@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rasterio.transform import RPCTransformer
 from scipy.spatial.transform import Rotation
+from support.comparisons import Recorder
 from support.frames import as_rotation, biased, designed
 
 from boresight.errors import InputError, NonConvergenceError, SingularError

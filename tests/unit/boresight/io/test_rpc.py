@@ -45,9 +45,7 @@ def shareloc_model(path: Path | str):  # type: ignore[no-untyped-def]
 
 @pytest.mark.others
 @pytest.mark.parametrize("name", REAL)
-def test_real_images_agree_with_shareloc(
-    real_data: Path, name: str, compared: Recorder
-) -> None:
+def test_real_images_agree_with_shareloc(real_data: Path, name: str, compared: Recorder) -> None:
     image, geom = real_data / f"{name}.tif", real_data / f"{name}.geom"
     rpc, info = read_rpc(image), image_info(image)
     rows, cols = grid(info.shape)

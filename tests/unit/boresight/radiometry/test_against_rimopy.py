@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from rimopy import coefficients, elref
-from rimopy.types import MoonDatas
 from support.comparisons import Recorder
 
 from boresight.instrument import Quantity, SpectralResponse
@@ -16,6 +16,12 @@ from boresight.radiometry import (
     moon_reflectance,
     moon_wavelengths_nm,
 )
+
+# rimopy 0.4.2 imports what its own dependency has deprecated
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)
+    from rimopy import coefficients, elref
+    from rimopy.types import MoonDatas
 
 pytestmark = pytest.mark.others
 
