@@ -234,8 +234,8 @@ def _slope_law(
     # a NMAD's relative uncertainty is 1.17 / √(2 n) · √2 for independent errors (efficiency 37 %)
     u_square = 2.0 * spread**2 * np.sqrt(1.36 / count) + 1e-30
     design = np.stack([np.ones(classes), square], axis=1) / u_square[:, None]
-    normal = np.linalg.inv(design.T @ design)
-    fit = normal @ (design.T @ (spread**2 / u_square))
+    normal: NDArray[np.float64] = np.asarray(np.linalg.inv(design.T @ design), np.float64)
+    fit: NDArray[np.float64] = normal @ (design.T @ (spread**2 / u_square))
     misfit = design @ fit - spread**2 / u_square
     normal *= max(float(misfit @ misfit) / (classes - 2), 1.0)
     return fit, normal

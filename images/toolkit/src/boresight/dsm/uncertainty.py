@@ -12,7 +12,6 @@ Methods for Dependent Data, section 2.5 (blocks).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +89,7 @@ def comparison_uncertainty(
             f"shapes {dsm.shape} and {reference.shape} differ; the rule is one grid.",
             remedy="Bring the model to the reference's grid with boresight.dsm.resample.",
         )
-    error = np.asarray(dsm, np.float64) - reference
+    error: FloatArray = np.asarray(dsm, np.float64) - np.asarray(reference, np.float64)
     known = np.isfinite(error)
     blocks, count, size = _blocks(known, block_px)
     e = error[known]
@@ -101,11 +100,9 @@ def comparison_uncertainty(
     of_median = (0.5 - (e < median)) / _density(e, median)
     of_mad = (0.5 - (away <= mad) - (above - below) * of_median) / (above + below)
     of_le90 = (0.9 - (np.abs(e) <= size90)) / _density(np.abs(e), size90)
-    u = [
-        math.sqrt(float(_variance(part[:, None], blocks, count)[0, 0]))
-        for part in (e - e.mean(), of_median, NMAD_SCALE * of_mad, of_le90)
-    ]
-    return ComparisonUncertainty(*u, n_blocks=count, block_px=size)
+    parts: FloatArray = np.stack([e, of_median, NMAD_SCALE * of_mad, of_le90], axis=1)
+    u_mean, u_median, u_nmad, u_le90 = np.sqrt(np.diag(_variance(parts, blocks, count))).tolist()
+    return ComparisonUncertainty(u_mean, u_median, u_nmad, u_le90, count, size)
 
 
 def shift_uncertainty(
@@ -129,8 +126,8 @@ def shift_uncertainty(
     every block contributes to these medians is carried through that fit.
     """
     surface = np.asarray(reference, np.float64)
-    down, east = np.gradient(surface)
-    rise = np.hypot(down, east)
+    down, east = (np.asarray(part, np.float64) for part in np.gradient(surface))
+    rise: FloatArray = np.hypot(down, east)
     known = np.isfinite(residual) & np.isfinite(rise) & (rise > _MIN_RISE)
     blocks, count, _ = _blocks(known, None)
     e = np.asarray(residual, np.float64)[known]
