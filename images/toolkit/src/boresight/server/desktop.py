@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -61,7 +62,7 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
 
 
 def _auth_file(arguments: list[str]) -> Path | None:
-    for name, value in zip(arguments, arguments[1:], strict=False):
+    for name, value in pairwise(arguments):
         if name == "-auth":
             return Path(value)
     return None

@@ -2,59 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 LANGUAGES = ("en", "fr")
 
-_WORDS = {
-    "en": {
-        "title": "This server",
-        "at_work": "At work",
-        "nothing": "Nothing is at work.",
-        "kinds": {
-            "cell": "a cell of {name} is running",
-            "process": "{name} runs in a terminal",
-            "job": "the job {name} is running",
-            "dask": "the Dask cluster {name} has work",
-            "desktop": "the desktop {name} is in use",
-        },
-        "ends": "Unless it is used, this server ends at",
-        "busy": "This server does not end while something works in it.",
-        "unknown": "The hub has not said when this server ends.",
-        "disabled": "Servers are not ended for want of use here.",
-        "here": "I am here",
-        "keep": "Keep it for",
-        "hours": "hours",
-        "kept": "Kept until",
-        "left": "Left of this week's quota:",
-        "back": "Give the rest back",
-        "warning": "This server ends soon for want of use. Files stay; what is in memory does not.",
-        "lab": "Back to Lab",
-    },
-    "fr": {
-        "title": "Ce serveur",
-        "at_work": "Au travail",
-        "nothing": "Rien ne travaille.",
-        "kinds": {
-            "cell": "une cellule de {name} s’exécute",
-            "process": "{name} tourne dans un terminal",
-            "job": "la tâche {name} s’exécute",
-            "dask": "le cluster Dask {name} a du travail",
-            "desktop": "le bureau {name} est utilisé",
-        },
-        "ends": "Sans utilisation, ce serveur s’arrête à",
-        "busy": "Ce serveur ne s’arrête pas tant que quelque chose y travaille.",
-        "unknown": "Le hub n’a pas dit quand ce serveur s’arrête.",
-        "disabled": "Ici, un serveur inutilisé n’est pas arrêté.",
-        "here": "Je suis là",
-        "keep": "Le garder pendant",
-        "hours": "heures",
-        "kept": "Gardé jusqu’à",
-        "left": "Reste du quota de la semaine :",
-        "back": "Rendre le reste",
-        "warning": "Ce serveur s’arrête bientôt, faute d’utilisation. Les fichiers restent ; "
-        "ce qui est en mémoire, non.",
-        "lab": "Retour à Lab",
-    },
-}
+_WORDS = json.loads((Path(__file__).with_name("templates") / "words.json").read_text("utf-8"))
 
 
 def words_of(language: str) -> dict[str, object]:
