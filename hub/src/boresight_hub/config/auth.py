@@ -29,6 +29,7 @@ from boresight_hub.config.handlers import api_handlers
 from boresight_hub.config.idlehandlers import idle_handlers
 from boresight_hub.config.idlewatch import IdleWatch, Server
 from boresight_hub.config.idtoken import fetch_keys, verify_id_token
+from boresight_hub.config.pages import page_handlers
 from boresight_hub.config.records import Records
 from boresight_hub.config.serverholders import server_of_holder
 from boresight_hub.config.servers import make_holders
@@ -175,6 +176,7 @@ class OidcAuthenticator(GenericOAuthenticator):
             *super().get_handlers(app),
             *api_handlers(self.keeper),
             *idle_handlers(watch),
+            *page_handlers(),
         ]
 
     async def discover(self) -> None:
