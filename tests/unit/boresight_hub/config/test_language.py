@@ -1,4 +1,4 @@
-"""Languages of pages: every text has its translation, and nothing is translated that is not said."""
+"""Languages of pages: every text has its translation, and no other text has one."""
 
 from __future__ import annotations
 
