@@ -269,8 +269,30 @@ class ServerSettings(_Part):
         default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
         description="notebooks copied into every home (~/examples) unless they are there",
     )
-    cull_idle_after_s: int = Field(7200, ge=60)
-    cull_every_s: int = Field(300, ge=10)
+
+
+class IdleSettings(_Part):
+    """Servers that nobody uses and nothing works in are ended."""
+
+    enabled: bool = Field(True, description="end them")
+    after_s: int = Field(7200, ge=1, description="without use for so long")
+    warn_before_s: int = Field(900, ge=0, description="their people are warned so long before")
+    every_s: int = Field(60, ge=1, description="how often the culler has them judged")
+    report_every_s: float = Field(60.0, gt=0, description="how often servers say what works")
+    keep_longest_s: int = Field(86_400, ge=0, description="longest time to keep a server at once")
+    keep_per_week_s: int = Field(
+        172_800, ge=0, description="time one person's servers may be kept in any seven days"
+    )
+
+    @model_validator(mode="after")
+    def _check_warning(self) -> Self:
+        if self.warn_before_s >= self.after_s:
+            raise ValueError(
+                f"a warning {self.warn_before_s} s before the end of a server that is ended after "
+                f"{self.after_s} s comes before it is idle: set idle.warn_before_s below "
+                "idle.after_s"
+            )
+        return self
 
 
 class HubSettings(BaseSettings):
@@ -316,6 +338,7 @@ class HubSettings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     gateway: GatewaySettings = GatewaySettings()
     server: ServerSettings = ServerSettings()
+    idle: IdleSettings = IdleSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
 
     @field_validator("addresses")

@@ -27,6 +27,8 @@
     │   ├── ForeignHrefError       an address outside our buckets
     │   ├── CatalogueError         unknown collection or item, or the catalogue refused
     │   └── ExpiredSessionError    the session is over: sign in again
+    ├── HubError                   the hub is out of reach
+    │   └── HubRefusal             it does not allow what was asked, and says why
     ├── ComputeError               no cluster, a limit, or work that failed
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
@@ -155,6 +157,14 @@ class CatalogueError(AccessError):
 
 class ExpiredSessionError(AccessError):
     """The session is over: sign in again."""
+
+
+class HubError(BoresightError):
+    """The hub is out of reach."""
+
+
+class HubRefusal(HubError):  # noqa: N818 - an answer, not a failure
+    """The hub does not allow what was asked, and says why."""
 
 
 class ComputeError(BoresightError):

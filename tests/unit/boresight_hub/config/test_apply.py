@@ -88,8 +88,8 @@ def test_services_may_do_what_they_need_and_no_more(settings: HubSettings) -> No
             "read:users:name",
             "read:users:groups",
         },
-        "idle-culler": {"list:users", "read:users:activity", "read:servers", "delete:servers"},
-        "supervisor": {"proxy", "read:hub", "shutdown"},
+        "idle-culler": {"custom:boresight:judge-idle", "delete:servers"},
+        "supervisor": {"proxy", "read:hub", "shutdown", "custom:boresight:announce"},
     }
     assert not any(service.get("admin") for service in c.JupyterHub.services)
     assert {service["name"] for service in c.JupyterHub.services} == set(granted)
