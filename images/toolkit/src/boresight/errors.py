@@ -28,6 +28,8 @@
     │   ├── CatalogueError         unknown collection or item, or the catalogue refused
     │   └── ExpiredSessionError    the session is over: sign in again
     ├── ComputeError               no cluster, a limit, or work that failed
+    ├── BatchError                 the batch service refused, or a run took too long
+    ├── HomeError                  a snapshot, a restore, or a home without room
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
     └── NonConvergenceError        a bounded solver ended without an answer
@@ -159,6 +161,14 @@ class ExpiredSessionError(AccessError):
 
 class ComputeError(BoresightError):
     """No cluster, a limit, or work that failed."""
+
+
+class BatchError(BoresightError):
+    """The batch service refused, or a run took too long."""
+
+
+class HomeError(BoresightError):
+    """A snapshot or a restore failed, or a home has no room."""
 
 
 class StereoError(BoresightError):
