@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from typing import Any
 
 import httpx
 import psutil
@@ -30,8 +31,11 @@ text
 """
 
 
-def service_pid(person: BatchPerson, name: str) -> int:
-    return int(person.environment.status()["services"][name]["pid"])
+def service(person: BatchPerson, name: str) -> dict[str, Any]:
+    # the command ends with 1 while a service is away
+    done = person.environment.command("status", "--json", check=False)
+    found: dict[str, Any] = json.loads(done.stdout)["services"][name]
+    return found
 
 
 def processes_of(person: BatchPerson, run_id: str) -> list[psutil.Process]:
@@ -49,11 +53,11 @@ def processes_of(person: BatchPerson, run_id: str) -> list[psutil.Process]:
 
 def kill_service(person: BatchPerson, name: str) -> None:
     """Kill a service; returns when another process has taken its place and answers."""
-    pid = service_pid(person, name)
+    pid = service(person, name)["pid"]
     os.kill(pid, signal.SIGKILL)
 
     def back() -> bool:
-        told = person.environment.status()["services"][name]
+        told = service(person, name)
         return told["state"] == "ready" and told["pid"] != pid
 
     wait_for(back)
