@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from boresight_hub.embedded import nodejs, versitygw
+from boresight_hub.embedded.goprograms import cache_dir
 from boresight_hub.settings import HubSettings
 
 
@@ -38,7 +39,7 @@ def _node_packages() -> Path:
 @contextmanager
 def alone(name: str) -> Iterator[Path]:
     """Keep out every other process of this account that makes the same; gives the folder."""
-    folder = versitygw.cache_dir() / "tests"
+    folder = cache_dir() / "tests"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -119,4 +119,5 @@ def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -
             (settings.s3.catalogue_bucket, settings.s3.products_bucket, settings.s3.home_bucket)
         ),
         "BORESIGHT_GATEWAY_URL": settings.gateway_url,
+        **({"BORESIGHT_BATCH_URL": settings.batch_url} if settings.batch_url else {}),
     }

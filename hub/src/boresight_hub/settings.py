@@ -34,6 +34,7 @@ PORT_OFFSETS = {
     "gateway_api": 9,
     "s3_iam": 10,
     "idp_management": 11,
+    "batch": 12,
 }
 
 #: Notebooks beside the sources; there are none in an installed package.
@@ -167,6 +168,19 @@ class BatchGrantSettings(_Part):
     default_life_s: int = Field(7 * 86_400, ge=1, description="life of a grant, unless asked for")
     max_life_s: int = Field(30 * 86_400, ge=1, description="longest life that may be asked for")
     max_per_user: int = Field(20, ge=1, description="grants of one person at a time")
+
+
+class BatchSettings(_Part):
+    """Batch runs: notebooks that go on without anybody signed in."""
+
+    max_running_per_user: int = Field(2, ge=1, description="runs of one person at a time")
+    max_queued_per_user: int = Field(10, ge=0, description="runs that wait beside them")
+    max_kept_per_user: int = Field(200, ge=1, description="ended runs on a person's list")
+    default_time_s: int = Field(4 * 3600, ge=1, description="time limit, unless asked for")
+    max_time_s: int = Field(7 * 86_400, ge=1, description="longest time limit")
+    max_wait_s: int = Field(2 * 86_400, ge=0, description="how long a grant lasts in the queue")
+    max_notebook_bytes: int = Field(32 * 2**20, ge=1024, description="longest notebook")
+    check_interval_s: float = Field(1.0, gt=0, description="how often the queue is looked at")
 
 
 class AccessSettings(_Part):
@@ -337,6 +351,7 @@ class HubSettings(BaseSettings):
     stac: StacSettings = StacSettings()
     tokens: TokenSettings = TokenSettings()
     gateway: GatewaySettings = GatewaySettings()
+    batch: BatchSettings = BatchSettings()
     server: ServerSettings = ServerSettings()
     idle: IdleSettings = IdleSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
@@ -428,6 +443,11 @@ class HubSettings(BaseSettings):
     def gateway_url(self) -> str:
         """Root of the dask-gateway API."""
         return f"{self.public_url}/services/dask-gateway"
+
+    @property
+    def batch_url(self) -> str:
+        """Root of the batch service; empty where there is none."""
+        return f"{self.public_url}/services/batch" if self.platform == "one-machine" else ""
 
     @property
     def secrets_dir(self) -> Path:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from boresight_hub import __version__
-from boresight_hub.cli import announce, cluster, demo, diagnosis, lifecycle, people
+from boresight_hub.cli import announce, cluster, demo, diagnosis, handed, lifecycle, people
 from boresight_hub.errors import BoresightError
 
 _EPILOG = (
@@ -77,5 +77,5 @@ def _root(
     pass
 
 
-for _group in (lifecycle, demo, diagnosis, people, announce, cluster):
+for _group in (lifecycle, demo, diagnosis, people, announce, cluster, handed):
     _group.register(app)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 GATEWAY = "dask-gateway"
+BATCH = "batch"
 CULLER = "idle-culler"
 SUPERVISOR = "supervisor"
 
@@ -36,6 +37,7 @@ def apply_services(c: Config, settings: HubSettings) -> None:
             "/services/stac/": settings.url_of("stac"),
             "/services/access/": settings.url_of("access"),
             f"/services/{GATEWAY}/": settings.url_of("gateway"),
+            f"/services/{BATCH}/": settings.url_of("batch"),
         }
     c.JupyterHub.services = [
         {
@@ -59,7 +61,10 @@ def apply_services(c: Config, settings: HubSettings) -> None:
 def apply_roles(c: Config, settings: HubSettings) -> None:
     """Configure what each service may do: what it needs, and no more."""
     c.JupyterHub.custom_scopes = CUSTOM_SCOPES | idlehandlers.CUSTOM_SCOPES
-    c.JupyterHub.extra_user_scopes = {f"access:services!service={GATEWAY}"}
+    c.JupyterHub.extra_user_scopes = {
+        f"access:services!service={GATEWAY}",
+        f"access:services!service={BATCH}",
+    }
     c.JupyterHub.load_roles = [
         {
             "name": "boresight-gateway",

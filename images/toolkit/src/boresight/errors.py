@@ -30,6 +30,8 @@
     ├── HubError                   the hub is out of reach
     │   └── HubRefusal             it does not allow what was asked, and says why
     ├── ComputeError               no cluster, a limit, or work that failed
+    ├── BatchError                 the batch service refused, or a run took too long
+    ├── HomeError                  a snapshot, a restore, or a home without room
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
     └── NonConvergenceError        a bounded solver ended without an answer
@@ -169,6 +171,14 @@ class HubRefusal(HubError):  # noqa: N818 - an answer, not a failure
 
 class ComputeError(BoresightError):
     """No cluster, a limit, or work that failed."""
+
+
+class BatchError(BoresightError):
+    """The batch service refused, or a run took too long."""
+
+
+class HomeError(BoresightError):
+    """A snapshot or a restore failed, or a home has no room."""
 
 
 class StereoError(BoresightError):
