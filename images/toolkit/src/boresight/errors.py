@@ -28,6 +28,7 @@
     │   ├── CatalogueError         unknown collection or item, or the catalogue refused
     │   └── ExpiredSessionError    the session is over: sign in again
     ├── ComputeError               no cluster, a limit, or work that failed
+    ├── JobError                   no such job, or one that is not at the point for this
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
     └── NonConvergenceError        a bounded solver ended without an answer
@@ -159,6 +160,10 @@ class ExpiredSessionError(AccessError):
 
 class ComputeError(BoresightError):
     """No cluster, a limit, or work that failed."""
+
+
+class JobError(BoresightError):
+    """There is no such job, or it is not at the point for what was asked."""
 
 
 class StereoError(BoresightError):
