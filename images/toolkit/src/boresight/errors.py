@@ -32,6 +32,7 @@
     ├── ComputeError               no cluster, a limit, or work that failed
     ├── BatchError                 the batch service refused, or a run took too long
     ├── HomeError                  a snapshot, a restore, or a home without room
+    ├── JobError                   no such job, or one that is not at the point for this
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
     └── NonConvergenceError        a bounded solver ended without an answer
@@ -179,6 +180,10 @@ class BatchError(BoresightError):
 
 class HomeError(BoresightError):
     """A snapshot or a restore failed, or a home has no room."""
+
+
+class JobError(BoresightError):
+    """There is no such job, or it is not at the point for what was asked."""
 
 
 class StereoError(BoresightError):

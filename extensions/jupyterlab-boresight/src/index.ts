@@ -1,0 +1,102 @@
+/** Plugin: panels of stereo pairs and of jobs, and the action that leads to them. */
+
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { ITranslator } from '@jupyterlab/translation';
+import { IStacActions } from 'jupyterlab-stac';
+
+import { BoresightApi, type Job } from './api';
+import { openNotebook, serverTransport, tellEnd } from './commands';
+import { languageOf, translator } from './i18n';
+import { jobsIcon, pairsIcon } from './icons';
+import { JobsModel } from './model/jobs';
+import { canSearch, PairsModel } from './model/pairs';
+import { JobsPanel, PairsPanel } from './widgets/panels';
+
+const PAIRS = 'boresight-pairs';
+const JOBS = 'boresight-jobs';
+
+const panels: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-boresight:panels',
+  description: 'Stereo pairs and jobs of a Boresight environment.',
+  autoStart: true,
+  optional: [IStacActions, ITranslator, ILayoutRestorer, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    actions: IStacActions | null,
+    lab: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null
+  ) => {
+    const language = languageOf(lab?.languageCode);
+    const trans = translator(language);
+    const api = new BoresightApi(serverTransport(app.serviceManager.serverSettings));
+    const pairs = new PairsModel(api, language);
+    const jobs = new JobsModel(api);
+    const hasCatalogue = actions !== null;
+    const pairsPanel = new PairsPanel({ model: pairs, trans, language, hasCatalogue });
+    const jobsPanel = new JobsPanel({
+      model: jobs,
+      trans,
+      language,
+      showOnMap: () => {
+        const context = actions?.context;
+        return context
+          ? (job: Job) => context.show(job.result ? [job.result.item] : [])
+          : null;
+      },
+      openNotebook: job => void openNotebook(app, job)
+    });
+    for (const [panel, id, label, icon, rank] of [
+      [pairsPanel, PAIRS, 'Stereo pairs', pairsIcon, 700],
+      [jobsPanel, JOBS, 'Jobs', jobsIcon, 701]
+    ] as const) {
+      panel.id = id;
+      panel.title.icon = icon;
+      panel.title.caption = trans(label);
+      app.shell.add(panel, 'right', { rank });
+      restorer?.add(panel, id);
+      app.commands.addCommand(`${id}:open`, {
+        label: trans(label),
+        icon,
+        execute: () => app.shell.activateById(id)
+      });
+      palette?.addItem({ command: `${id}:open`, category: 'Boresight' });
+    }
+    pairs.started.connect(() => {
+      void jobs.refresh();
+      app.shell.activateById(JOBS);
+    });
+    jobs.ended.connect((_model, job) => tellEnd(job, trans));
+
+    if (!actions) {
+      return;
+    }
+    // whether results can go onto a map depends on the panel that has one
+    actions.changed.connect(() => jobsPanel.update());
+    let ownApi = '';
+    void api.settings().then(
+      settings => {
+        ownApi = settings.api;
+      },
+      () => undefined // the server's part is away: the action is not offered
+    );
+    actions.add({
+      id: 'boresight:find-pairs',
+      label: trans('Find stereo pairs'),
+      caption: trans('Rank the images that make a stereo pair with this one, or within this area'),
+      rank: 50,
+      isEnabled: context => canSearch(context, ownApi),
+      execute: async context => {
+        app.shell.activateById(PAIRS);
+        await pairs.search(context);
+      }
+    });
+  }
+};
+
+export default [panels];
