@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -22,6 +23,7 @@ from boresight.geometry import (
     Jitter,
     Measurements,
     Points,
+    RpcImage,
     adjust,
     calibrate_jointly,
     calibrate_on_crossed,
@@ -39,6 +41,7 @@ from boresight.simulate import (
     make_camera,
     point_image,
     see_again,
+    sight,
 )
 from boresight.validation import Estimate
 from boresight.validation import Trial as ProofTrial
@@ -204,6 +207,64 @@ def boresight_of(seed: int, axis: int, *, untold: float = 1.0) -> tuple[float, A
     return float(frames.as_rotation(tuple(boresight))[axis]), found
 
 
+def tied_boresight_trial(seed: int) -> Trial:
+    """Boresight about rows from 32 pairs: control points in the left images, ties in both."""
+    rng = np.random.default_rng([seed, 4])
+    boresight = rng.normal(size=3) * [10.0, 10.0, 50.0]
+    pairs, gcps, ties, u_attitude, u_m = 32, 4, 10, 2.0, 0.3
+    n, sides = gcps + ties, ("left", "right")
+    plain = [frames.designed(frames.biased(side, (0.0, 0.0, 0.0))) for side in sides]
+    points, measured = [], []
+    for pair in range(pairs):
+        own = rng.normal(size=(2, 3)) * [u_attitude, u_attitude, 20.0]
+        left, right = (frames.biased(sides[k], tuple(boresight + own[k])) for k in range(2))
+        row, col = rng.uniform(50, 950, (2, n))
+        height = rng.uniform(150, 300, n)
+        lon, lat = left.localize(row, col, height)
+        for k, seen in enumerate(((row, col), sight(right, lon, lat, height))):
+            of = np.arange(k * gcps, n)
+            noisy = np.stack(seen)[:, of] + 0.1 * rng.normal(size=(2, of.size))
+            measured.append(Measurements.of(2 * pair + k, of + pair * n, *noisy, 0.1))
+        off = rng.normal(size=(3, n)) * np.where(np.arange(n) < gcps, u_m, 5.0)
+        lon, lat = frames.moved(lon, lat, off[0], off[1])
+        u = np.where(np.arange(n) < gcps, u_m, np.inf)[:, None]
+        points.append(Points(lon, lat, height + off[2], np.repeat(u, 3, axis=1)))
+    unknowns = [[0, 1, 2, *(3 + 3 * k + np.arange(3))] for k in range(2 * pairs)]
+    prior = np.array([np.inf] * 3 + [u_attitude * 1e-6, u_attitude * 1e-6, 20e-6] * 2 * pairs)
+    found = adjust(
+        [FrameImage(plain[k % 2], boresight=True) for k in range(2 * pairs)],
+        reduce(lambda all_, more: all_.joined(more), measured),
+        reduce(lambda all_, more: all_.joined(more), points),
+        unknowns=unknowns,
+        u_prior=prior,
+    )
+    truth = frames.as_rotation(tuple(boresight))[1]
+    return truth * 1e6, found.values[1] * 1e6, found.u_values[1] * 1e6
+
+
+def refinement_trial(seed: int) -> Trial:
+    """Bias of the second RPC of a pair, across the epipolar lines, by ties with gross errors."""
+    rng = np.random.default_rng([seed, 5])
+    bias = (*(5.0 * rng.normal(size=2)), 0.0)
+    left, right = frames.biased("left", (0.0, 0.0, 0.0)), frames.biased("right", bias)
+    n = 80
+    row, col = rng.uniform(50, 950, (2, n))
+    height = rng.uniform(150, 300, n)
+    lon, lat = left.localize(row, col, height)
+    second = np.stack(sight(right, lon, lat, height)) + 0.1 * rng.normal(size=(2, n))
+    first = np.stack([row, col]) + 0.1 * rng.normal(size=(2, n))
+    second[1, :6] += rng.choice([-1, 1], 6) * rng.uniform(2.0, 20.0, 6)
+    seen = Measurements.of(0, np.arange(n), *first, 0.1)
+    seen = seen.joined(Measurements.of(1, np.arange(n), *second, 0.1))
+    designed = [frames.designed(camera) for camera in (left, right)]
+    images = [RpcImage(camera.fit_rpc((100.0, 400.0)).rpc) for camera in designed]
+    prior = [1e-6, 1e-6, 10.0, 10.0]
+    found = adjust(images, seen, Points.ties(lon, lat, height), u_prior=prior)
+    middle = right.localize(500.0, 500.0, 225.0)
+    truth = 500.0 - float(images[1].rpc.project(*middle, 225.0)[1])
+    return truth, found.values[3], found.u_values[3]
+
+
 def one(name: str, unit: str, trial: Callable[[int], Trial], limit: float) -> ProofTrial:
     """A trial of one quantity as proofs take it."""
 
@@ -225,6 +286,8 @@ METHODS: dict[str, ProofTrial] = {
     # 64 attitudes of 2 urad leave 0.25 urad of their mean
     "boresight, 64 images": one("about columns", "urad", boresight_trial(0), 0.5),
     "boresight, 64 images (rows)": one("about rows", "urad", boresight_trial(1), 0.5),
+    "boresight, control points and ties": one("about rows", "urad", tied_boresight_trial, 0.5),
+    "RPC refinement": one("bias of columns", "px", refinement_trial, 0.1),
     "inter-band registration": one("rows", "px", registration_trial, 0.05),
     "rolling-shutter jitter": one("amplitude", "urad", jitter_trial, 0.005),
     "focal plane, reference": one("rows in a corner", "px", focal_plane_trial, 0.1),

@@ -36,7 +36,7 @@ SIDE_M, INCLINATION_DEG, HEIGHT_M = 230.33, 51.84, 138.5
 SIDE_BOUND_M, INCLINATION_BOUND_DEG, HEIGHT_BOUND_M = 6.0, 0.8, 3.0
 
 #: the sides look to true north, east, south and west; grid north is this far off there
-ASPECT_DEG, ASPECT_BOUND_DEG = 0.9, 0.3
+ASPECT_DEG, ASPECT_BOUND_DEG = 0.9, 0.5
 
 #: far above what ties are known to, far below a Pléiades image's location (CE90 of 12 m, a standard
 #: deviation of 11 px): what ties tell next to nothing of stays as delivered
