@@ -93,7 +93,8 @@ def test_shift_of_a_surface_model() -> None:
 
 
 def test_error_grows_with_the_slope_as_injected() -> None:
-    reference = hills()
+    # slopes of some ten degrees: on cliffs, definitions of slope differ by more than is asked
+    reference = 200 + (hills() - 200) / 6
     east, north = np.gradient(reference, 0.5)[1], np.gradient(reference, 0.5)[0]
     vertical, horizontal = [], []
     for seed in range(10):
@@ -105,7 +106,7 @@ def test_error_grows_with_the_slope_as_injected() -> None:
         horizontal.append((found.horizontal_m - 0.5) / found.u_horizontal_m)
     for pulls in (vertical, horizontal):
         assert abs(np.mean(pulls)) < 1.5
-        assert np.mean(np.square(pulls)) < 3.5
+        assert np.mean(np.square(pulls)) < 3.0
     with pytest.raises(InputError, match="known pixels"):
         slope_error(reference[:10, :10], reference[:10, :10], 0.5)
 
