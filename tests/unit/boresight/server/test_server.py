@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -11,7 +14,7 @@ import pytest
 
 from boresight.errors import HubError, HubRefusal
 from boresight.server import words
-from boresight.server.activity import Activity
+from boresight.server.activity import Activity, jobs
 from boresight.server.dask import DaskWork
 from boresight.server.desktop import _auth_of
 from boresight.server.hublink import HubLink
@@ -78,6 +81,45 @@ def test_only_answers_that_are_no_refusals_count() -> None:
     application.log_request(handler)
     assert presence.idle_s < 50
     assert application.logged == 2, "what logged requests goes on doing so"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "name"),
+    [
+        (
+            ("-m", "boresight.workflows.jobs.process", "/home/x/20261122-1f2e", "7"),
+            {},
+            "jobs 20261122-1f2e",
+        ),
+        ((), {"BORESIGHT_JOB": "night run"}, "night run"),
+        (("-m", "somebody.elses.module"), {}, None),
+    ],
+)
+def test_jobs_are_processes_of_this_server(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], more: dict[str, str], name: str
+) -> None:
+    marker = f"/tokens/test-{os.getpid()}"
+    monkeypatch.setenv("BORESIGHT_HOLDER", marker)
+    command = [sys.executable, "-c", "print(1, flush=True); import time; time.sleep(60)"]
+    other = {**os.environ, **more, "BORESIGHT_HOLDER": "/tokens/somebody-else"}
+    with (
+        subprocess.Popen(
+            [*command, *arguments], env={**os.environ, **more}, stdout=subprocess.PIPE
+        ) as mine,
+        subprocess.Popen([*command, *arguments], env=other, stdout=subprocess.PIPE) as theirs,
+    ):
+        try:
+            for process in (mine, theirs):
+                assert process.stdout is not None
+                process.stdout.readline()
+            expected = [] if name is None else [Activity("job", name, 0.0)]
+            assert jobs() == expected
+            mine.kill()
+            mine.wait()
+            assert jobs() == []
+        finally:
+            mine.kill()
+            theirs.kill()
 
 
 @pytest.fixture
