@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,6 +22,7 @@ JOB_VARIABLE = "BORESIGHT_JOB"
 #: On one machine all processes are of one account; this tells whose server each belongs to.
 _HOLDER_VARIABLE = "BORESIGHT_HOLDER"
 _LONGEST_NAME = 200
+_WORKFLOWS = "boresight.workflows."
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,15 @@ def terminals(terminal_manager: Any) -> list[Activity]:
 
 
 def jobs() -> list[Activity]:
-    """Jobs of this server: living processes that carry :data:`JOB_VARIABLE`, each name once."""
+    """Jobs of this server, each name once.
+
+    They are living processes that carry :data:`JOB_VARIABLE`, and those that run a module of
+    ``boresight.workflows``.
+    """
     names: dict[str, None] = {}
     for process in own_processes():
         try:
-            name = process.environ().get(JOB_VARIABLE)
+            name = process.environ().get(JOB_VARIABLE) or _workflow(process.cmdline())
             if name and process.status() != psutil.STATUS_ZOMBIE:
                 names[name] = None
         except (psutil.Error, OSError):
@@ -124,6 +130,15 @@ def own_processes() -> Iterable[psutil.Process]:
                 yield process
         except (psutil.Error, OSError):
             continue
+
+
+def _workflow(command: list[str]) -> str:
+    """Name of the workflow that a command runs, with its folder's; empty when it runs none."""
+    for option, module, *arguments in zip(command, command[1:], [*command[2:], ""], strict=False):
+        if option == "-m" and module.startswith(_WORKFLOWS):
+            name = module.removeprefix(_WORKFLOWS).removesuffix(".process")
+            return f"{name} {Path(arguments[0]).name}".strip()
+    return ""
 
 
 def _foreground(pty: Any) -> str:

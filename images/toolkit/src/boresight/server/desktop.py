@@ -6,6 +6,7 @@ pictures that were drawn: a clock on a screen that nobody looks at is no use of 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterable
@@ -58,7 +59,8 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
     except (xcffib.ConnectionException, xcffib.ProtocolException):
         return None
     finally:
-        connection.disconnect()
+        with contextlib.suppress(xcffib.ConnectionException):
+            connection.disconnect()
 
 
 def _auth_file(arguments: list[str]) -> Path | None:

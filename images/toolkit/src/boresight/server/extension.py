@@ -49,7 +49,7 @@ def _look_at_processes() -> list[Activity]:
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     settings = server.web_app.settings
     presence = Presence(server.base_url)
-    presence.listen(settings)
+    presence.listen(server.web_app)
     link = HubLink(Watch(server, presence).look)
     settings["boresight_hub_link"] = link
     settings["boresight_presence"] = presence

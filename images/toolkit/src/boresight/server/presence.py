@@ -45,17 +45,17 @@ class Presence:
         if is_use(method, path.removeprefix(self._base_url)):
             self._last = time.monotonic()
 
-    def listen(self, settings: dict[str, Any]) -> None:
-        """Hear of every request from now on; what logs them goes on doing so."""
-        before = settings.get("log_function")
+    def listen(self, application: Any) -> None:
+        """Hear of every request of a tornado application; what logs them goes on doing so."""
+        before = application.log_request
 
         def log_and_note(handler: Any) -> None:
-            if before is not None:
-                before(handler)
+            before(handler)
             if handler.get_status() < 400:
                 self.note(handler.request.method or "GET", handler.request.path)
 
-        settings["log_function"] = log_and_note
+        # not the setting log_function: JupyterHub sets that later
+        application.log_request = log_and_note
 
 
 def is_use(method: str, path: str) -> bool:

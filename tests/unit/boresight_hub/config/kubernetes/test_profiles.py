@@ -54,7 +54,7 @@ def test_form_shows_everything_and_disables_what_is_not_theirs() -> None:
 def test_form_in_french() -> None:
     shown = profiles.form(SETTINGS, set(), language="fr")
     assert "De quoi avez-vous besoin" in shown
-    assert "Pour les membres de lab. Demandez à son responsable" in shown
+    assert "Pour les membres de lab. Demandez à son" in shown
     assert "Gio garantis" in shown
 
 
