@@ -14,7 +14,9 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -78,11 +80,11 @@ class Runner:
             execute(
                 self._notebook,
                 folder=self._working_folder(),
+                on_start=lambda: self._on_sigterm(work.cancel),
                 on_cell=self._on_cell,
                 after_cell=self._after_cell,
             )
         )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
         limit_s = float(self._wanted["time_limit_s"])
         try:
             await asyncio.wait_for(work, limit_s)
@@ -99,6 +101,10 @@ class Runner:
             logger.exception("the notebook could not be executed")
             return await self._end("failed", f"{type(exc).__name__}: {exc}")
         return await self._end("succeeded", None)
+
+    @staticmethod
+    def _on_sigterm(action: Callable[[], object]) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, action)
 
     def _working_folder(self) -> Path:
         wanted = Path.home() / self._wanted["folder"]
@@ -123,12 +129,11 @@ class Runner:
             self._say(state)
             return state
         self._outcome.ended_at = _now()
+        # it is ending already
+        self._on_sigterm(lambda: None)
         self._say("saving")
         with suppress(OSError):
             write_notebook(self._notebook, self._folder / "executed.ipynb")
-        loop = asyncio.get_running_loop()
-        with suppress(ValueError):
-            loop.remove_signal_handler(signal.SIGTERM)
         for pause_s in (*_SAVE_PAUSES_S, None):
             try:
                 await asyncio.to_thread(self._keep, final=True, state=state)
@@ -193,7 +198,10 @@ def main() -> int:
     """Run what lies in the folder that is given."""
     os.umask(0o077)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    state = asyncio.run(Runner(Path(sys.argv[1])).run())
+    # the path of a socket may have no more than 107 characters
+    with tempfile.TemporaryDirectory(prefix="boresight-run-") as sockets:
+        os.environ["JUPYTER_RUNTIME_DIR"] = sockets
+        state = asyncio.run(Runner(Path(sys.argv[1])).run())
     return 0 if state == "succeeded" else 1
 
 
