@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,13 @@ from boresight_hub.config.rescue import has_room, rescue_environment
 _SIZE_BYTES = 24 * 2**20
 
 
+def run(program: str, *arguments: str) -> None:
+    path = shutil.which(program)
+    if path is None:
+        raise FileNotFoundError(program)
+    subprocess.run([path, *arguments], check=True, capture_output=True)
+
+
 @pytest.fixture
 def small_home(environment: Environment, tmp_path: Path) -> Iterator[Path]:
     """Léa's home on a file system of its own."""
@@ -30,14 +38,14 @@ def small_home(environment: Environment, tmp_path: Path) -> Iterator[Path]:
         stream.truncate(_SIZE_BYTES)
     try:
         # nothing is kept for root, whom these tests often run as
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True, capture_output=True)
-        subprocess.run(["mount", "-o", "loop", image, home], check=True, capture_output=True)
+        run("mkfs.ext4", "-q", "-m", "0", str(image))
+        run("mount", "-o", "loop", str(image), str(home))
     except (OSError, subprocess.CalledProcessError) as exc:
         pytest.skip(f"no file system can be mounted here ({exc}): it takes root")
     try:
         yield home
     finally:
-        subprocess.run(["umount", "-l", home], check=True, capture_output=True)
+        run("umount", "-l", str(home))
 
 
 def fill(home: Path) -> None:
