@@ -9,7 +9,10 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 from support.batch_person import BatchPerson, notebook, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 WORK = """
 import os, pathlib, time

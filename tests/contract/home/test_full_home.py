@@ -18,6 +18,8 @@ from support.ports import free_base_port
 
 from boresight_hub.config.rescue import has_room, rescue_environment
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 _SIZE_BYTES = 24 * 2**20
 
 

@@ -12,6 +12,8 @@ import pytest
 from support.batch_person import BatchPerson
 from support.environment import Environment
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 PASSWORD = ".config/boresight/home-snapshots.password"
 
 

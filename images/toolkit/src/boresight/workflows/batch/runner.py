@@ -67,6 +67,7 @@ class Runner:
         self._outcome = Outcome(results=self._results)
         self._notebook = read_notebook(folder / "notebook.ipynb")
         self._kept_at = float("-inf")
+        self._told_to_end = False
 
     async def run(self) -> str:
         """Run to the end; returns the state."""
@@ -80,31 +81,38 @@ class Runner:
             execute(
                 self._notebook,
                 folder=self._working_folder(),
-                on_start=lambda: self._on_sigterm(work.cancel),
+                on_start=lambda: self._on_sigterm(lambda: self._stop(work)),
                 on_cell=self._on_cell,
                 after_cell=self._after_cell,
             )
         )
         limit_s = float(self._wanted["time_limit_s"])
-        try:
-            await asyncio.wait_for(work, limit_s)
-        except TimeoutError:
+        ended, _ = await asyncio.wait({work}, timeout=limit_s)
+        if not ended:
+            work.cancel()
+            await asyncio.wait({work})
             return await self._end("timed-out", f"The time limit of {limit_s:.0f} s was reached.")
-        except asyncio.CancelledError:
+        # nbclient takes a cancelled task for a dead kernel: what it raises then tells nothing
+        problem = asyncio.CancelledError() if work.cancelled() else work.exception()
+        if self._told_to_end and problem is not None:
             if (self._folder / "cancel").exists():
                 return await self._end("cancelled", None)
             return await self._end("interrupted", "The process was told to end.")
-        except BatchError as exc:
-            return await self._end("failed", str(exc))
-        except Exception as exc:
+        if isinstance(problem, BatchError):
+            return await self._end("failed", str(problem))
+        if problem is not None:
             # a kernel that died, a notebook that cannot be run: its owner has to know
-            logger.exception("the notebook could not be executed")
-            return await self._end("failed", f"{type(exc).__name__}: {exc}")
+            logger.error("the notebook could not be executed", exc_info=problem)
+            return await self._end("failed", f"{type(problem).__name__}: {problem}")
         return await self._end("succeeded", None)
 
     @staticmethod
     def _on_sigterm(action: Callable[[], object]) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, action)
+
+    def _stop(self, work: asyncio.Task[None]) -> None:
+        self._told_to_end = True
+        work.cancel()
 
     def _working_folder(self) -> Path:
         wanted = Path.home() / self._wanted["folder"]
