@@ -65,7 +65,7 @@ class _SuiteScheduling(LoadScopeScheduling):
 
 #: Suites of which all files use one stack of services.
 _ONE_STACK = (
-    *("contract/gateway", "contract/hub", "contract/idp"),
+    *("contract/batch", "contract/gateway", "contract/home", "contract/hub", "contract/idp"),
     *(f"contract/access/{folder}" for folder in ("grants", "passthrough", "signing", "toolkit")),
 )
 #: What waits longest for processes begins while there is still something to compute beside it.

@@ -37,7 +37,7 @@ def notebook(*cells: str, parameters: str = "") -> dict[str, Any]:
     return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def wait_for(what: Callable[[], bool], *, timeout_s: float = 90.0) -> None:
+def wait_for(what: Callable[[], bool], *, timeout_s: float = 300.0) -> None:
     until = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < until, f"not within {timeout_s:.0f} s"
@@ -119,7 +119,7 @@ class BatchPerson:
     def runs(self) -> dict[str, dict[str, Any]]:
         return {run["run_id"]: run for run in self.api("GET", "runs").json()["runs"]}
 
-    def wait(self, run_id: str, *states: str, timeout_s: float = 120.0) -> dict[str, Any]:
+    def wait(self, run_id: str, *states: str, timeout_s: float = 300.0) -> dict[str, Any]:
         """Wait for one of ``states``, default any that lasts; the run."""
         wanted = set(states) or ENDED
         seen: dict[str, Any] = {}

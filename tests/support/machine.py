@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from boresight_hub.embedded import nodejs, versitygw
+from boresight_hub.embedded import nodejs, restic, versitygw
 from boresight_hub.embedded.goprograms import cache_dir
 from boresight_hub.settings import HubSettings
 
@@ -29,6 +29,12 @@ def install_s3_server(settings: HubSettings) -> None:
     """Put the S3 server into an environment; it is built by the first test that needs it."""
     with alone("s3-server"):
         versitygw.install(settings)
+
+
+def install_restic(settings: HubSettings) -> None:
+    """Put restic into an environment; it is built by the first test that needs it."""
+    with alone("restic"):
+        restic.PROGRAM.install(settings)
 
 
 def _node_packages() -> Path:

@@ -129,7 +129,6 @@ class RunProcesses:
             "SHELL": shutil.which("bash") or "/bin/sh",
             "PYTHONUNBUFFERED": "1",
             # the home may be full, and what a kernel says of itself is nobody's work
-            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
             "IPYTHONDIR": str(folder / "ipython"),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "XDG_CACHE_HOME": f"{home}/.cache",

@@ -114,7 +114,12 @@ class Queue:
             return outcome.state if outcome is not None else "running"
         # it may have ended between the two looks
         outcome = self.runs.outcome(run)
-        return outcome.state if outcome is not None and outcome.state in ENDED else "interrupted"
+        if outcome is not None and outcome.state in ENDED:
+            return outcome.state
+        return "cancelled" if self._is_cancelled(run) else "interrupted"
+
+    def _is_cancelled(self, run: Run) -> bool:
+        return (self.runs.folder(run) / "cancel").exists()
 
     async def cancel(self, user: str, run_id: str) -> Run:
         """End a run; one that has ended stays as it is.
@@ -182,7 +187,7 @@ class Queue:
         """Settle what has ended, end what is overdue, start what has room."""
         async with self._lock:
             for user in self.runs.users():
-                runs = self.runs.of(user)
+                runs = self.runs.of(user, without=self._settled)
                 states = {run.run_id: self.state(run) for run in runs}
                 for run in runs:
                     if states[run.run_id] in ENDED:
@@ -194,9 +199,14 @@ class Queue:
                 room = max(0, self._limits.max_running_per_user - under_way)
                 for run in queued[:room]:
                     self._start(run)
-                ended = [run for run in runs if states[run.run_id] in ENDED]
-                for run in ended[: max(0, len(ended) - self._limits.max_kept_per_user)]:
-                    self.runs.forget(run)
+                if any(state in ENDED for state in states.values()):
+                    self._trim(user)
+
+    def _trim(self, user: str) -> None:
+        """Forget the oldest of those that are settled, when there are too many."""
+        settled = [run for run in self.runs.of(user) if run.run_id in self._settled]
+        for run in settled[: max(0, len(settled) - self._limits.max_kept_per_user)]:
+            self.runs.forget(run)
 
     def _start(self, run: Run) -> None:
         now = datetime.now(UTC)
@@ -240,7 +250,10 @@ class Queue:
         if outcome is None or outcome.state not in ENDED:
             said = outcome or Outcome(state="interrupted")
             reason = "Its process ended without a word: the machine was stopped, or out of memory."
-            update = {"state": "interrupted", "ended_at": datetime.now(UTC), "error": reason}
+            state: State = "interrupted"
+            if self._is_cancelled(run):
+                state, reason = "cancelled", "It was ended before it had begun."
+            update = {"state": state, "ended_at": datetime.now(UTC), "error": reason}
             self.runs.settle(run, said.model_copy(update=update))
         if self.processes.lives(run):
             return  # it is about to go

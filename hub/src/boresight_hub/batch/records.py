@@ -20,6 +20,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Container
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -115,11 +116,11 @@ class Runs:
             return None
         return _read(self.root / folder_name(user) / run_id / "run.json", Run)
 
-    def of(self, user: str) -> list[Run]:
-        """Runs of a person, the oldest first."""
+    def of(self, user: str, *, without: Container[str] = ()) -> list[Run]:
+        """Runs of a person, the oldest first; those of the ids in ``without`` are not read."""
         folder = self.root / folder_name(user)
         names = sorted(path.name for path in folder.glob("[0-9]*")) if folder.is_dir() else []
-        found = (self.find(user, name) for name in names)
+        found = (self.find(user, name) for name in names if name not in without)
         return [run for run in found if run is not None]
 
     def users(self) -> list[str]:

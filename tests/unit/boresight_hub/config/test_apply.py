@@ -59,6 +59,7 @@ def test_one_origin_and_everything_on_loopback(settings: HubSettings) -> None:
         "/services/access/": "http://127.0.0.1:9005",
         "/services/stac/": "http://127.0.0.1:9006",
         "/services/dask-gateway/": "http://127.0.0.1:9007",
+        "/services/batch/": "http://127.0.0.1:9012",
     }
 
 

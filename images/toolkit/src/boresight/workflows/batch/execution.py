@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 from boresight.errors import BatchError
 
@@ -17,7 +18,26 @@ _STARTUP_TIMEOUT_S = 120
 
 
 class TellingClient(NotebookClient):
-    """An nbclient that writes what cells print to standard output while they print it."""
+    """An nbclient that writes what cells print to standard output while they print it.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    on_start : callable
+        Called before the kernel is started. nbclient has taken SIGTERM for itself by then, and
+        would tell nobody of it.
+    **traits
+        Of nbclient.
+    """
+
+    def __init__(self, notebook: Any, on_start: Callable[[], None], **traits: Any) -> None:
+        super().__init__(notebook, **traits)
+        self._on_start = on_start
+
+    async def async_start_new_kernel(self, **kwargs: Any) -> None:
+        """Start the kernel."""
+        self._on_start()
+        await super().async_start_new_kernel(**kwargs)
 
     def output(
         self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int
@@ -33,6 +53,7 @@ async def execute(
     notebook: Any,
     *,
     folder: Path,
+    on_start: Callable[[], None],
     on_cell: Callable[[int, int], None],
     after_cell: Callable[[], None],
 ) -> None:
@@ -44,6 +65,8 @@ async def execute(
         Format 4. Outputs of former runs are taken out first.
     folder : Path
         Working folder of the kernel.
+    on_start : callable
+        Called once, before the kernel is started; the place for signal handlers.
     on_cell : callable
         Called before each code cell with its number from 1 and their count.
     after_cell : callable
@@ -74,6 +97,9 @@ async def execute(
 
     client = TellingClient(
         notebook,
+        on_start,
+        # sockets in a folder of ours, and no port that others on this machine could talk to
+        config=Config({"KernelManager": {"transport": "ipc"}}),
         timeout=None,
         startup_timeout=_STARTUP_TIMEOUT_S,
         resources={"metadata": {"path": str(folder)}},

@@ -14,7 +14,9 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -65,6 +67,7 @@ class Runner:
         self._outcome = Outcome(results=self._results)
         self._notebook = read_notebook(folder / "notebook.ipynb")
         self._kept_at = float("-inf")
+        self._told_to_end = False
 
     async def run(self) -> str:
         """Run to the end; returns the state."""
@@ -78,27 +81,38 @@ class Runner:
             execute(
                 self._notebook,
                 folder=self._working_folder(),
+                on_start=lambda: self._on_sigterm(lambda: self._stop(work)),
                 on_cell=self._on_cell,
                 after_cell=self._after_cell,
             )
         )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
         limit_s = float(self._wanted["time_limit_s"])
-        try:
-            await asyncio.wait_for(work, limit_s)
-        except TimeoutError:
+        ended, _ = await asyncio.wait({work}, timeout=limit_s)
+        if not ended:
+            work.cancel()
+            await asyncio.wait({work})
             return await self._end("timed-out", f"The time limit of {limit_s:.0f} s was reached.")
-        except asyncio.CancelledError:
+        # nbclient takes a cancelled task for a dead kernel: what it raises then tells nothing
+        problem = asyncio.CancelledError() if work.cancelled() else work.exception()
+        if self._told_to_end and problem is not None:
             if (self._folder / "cancel").exists():
                 return await self._end("cancelled", None)
             return await self._end("interrupted", "The process was told to end.")
-        except BatchError as exc:
-            return await self._end("failed", str(exc))
-        except Exception as exc:
+        if isinstance(problem, BatchError):
+            return await self._end("failed", str(problem))
+        if problem is not None:
             # a kernel that died, a notebook that cannot be run: its owner has to know
-            logger.exception("the notebook could not be executed")
-            return await self._end("failed", f"{type(exc).__name__}: {exc}")
+            logger.error("the notebook could not be executed", exc_info=problem)
+            return await self._end("failed", f"{type(problem).__name__}: {problem}")
         return await self._end("succeeded", None)
+
+    @staticmethod
+    def _on_sigterm(action: Callable[[], object]) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, action)
+
+    def _stop(self, work: asyncio.Task[None]) -> None:
+        self._told_to_end = True
+        work.cancel()
 
     def _working_folder(self) -> Path:
         wanted = Path.home() / self._wanted["folder"]
@@ -123,12 +137,11 @@ class Runner:
             self._say(state)
             return state
         self._outcome.ended_at = _now()
+        # it is ending already
+        self._on_sigterm(lambda: None)
         self._say("saving")
         with suppress(OSError):
             write_notebook(self._notebook, self._folder / "executed.ipynb")
-        loop = asyncio.get_running_loop()
-        with suppress(ValueError):
-            loop.remove_signal_handler(signal.SIGTERM)
         for pause_s in (*_SAVE_PAUSES_S, None):
             try:
                 await asyncio.to_thread(self._keep, final=True, state=state)
@@ -193,7 +206,10 @@ def main() -> int:
     """Run what lies in the folder that is given."""
     os.umask(0o077)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    state = asyncio.run(Runner(Path(sys.argv[1])).run())
+    # the path of a socket may have no more than 107 characters
+    with tempfile.TemporaryDirectory(prefix="boresight-run-") as sockets:
+        os.environ["JUPYTER_RUNTIME_DIR"] = sockets
+        state = asyncio.run(Runner(Path(sys.argv[1])).run())
     return 0 if state == "succeeded" else 1
 
 
