@@ -177,7 +177,7 @@ def plot_noise(result: NoiseResult) -> Figure:
     left.errorbar(result.signal_dn, result.variance_dn2, 2 * result.u_variance_dn2, fmt=".")
     left.plot(x, a + b * x, linewidth=0.8)
     u_a, u_b = float(result.noise.a.u), float(result.noise.b.u)
-    left.set_title(f"a {stated(a, u_a)} DN², b {stated(b, u_b)} DN")
+    left.set_title(f"a {stated(a, u_a)} DN²,\nb {stated(b, u_b)} DN")
     left.set_xlabel("signal [DN]")
     left.set_ylabel("variance [DN²]")
     residual = (result.variance_dn2 - a - b * result.signal_dn) / result.u_variance_dn2

@@ -239,6 +239,7 @@ def plot_ocean(result: OceanResult) -> Figure:
     right.barh([part.effect.removesuffix(": measured") for part in parts], shares)
     right.invert_yaxis()
     right.set_xlabel("standard uncertainty of the gain [%]")
+    right.set_ylabel("effect")
     right.set_title(f"{stated(result.gain.number, float(result.gain.u))} DN/(W m⁻² sr⁻¹ µm⁻¹)")
     return figure
 
