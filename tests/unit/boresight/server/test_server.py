@@ -138,6 +138,11 @@ async def look() -> list[Activity]:
     return [Activity("cell", "n" * 500, 0.0), Activity("lab", "", 12.34)]
 
 
+@pytest.mark.parametrize(("idle_s", "said"), [(0.0, 0.0), (0.01, 0.1), (-0.3, 0.1), (7.26, 7.3)])
+def test_what_has_just_ended_is_not_at_work(idle_s: float, said: float) -> None:
+    assert Activity("lab", "", idle_s).as_json()["idle_s"] == said
+
+
 async def test_report_goes_to_the_hub_with_the_servers_name(in_a_server: None) -> None:
     asked: list[httpx.Request] = []
 

@@ -46,11 +46,9 @@ class Activity:
 
     def as_json(self) -> dict[str, object]:
         """Form in which it is reported."""
-        return {
-            "kind": self.kind,
-            "name": self.name[:_LONGEST_NAME],
-            "idle_s": max(0.0, round(self.idle_s, 1)),
-        }
+        # 0 is said of what is at work, and of nothing that has just ended
+        idle_s = 0.0 if self.idle_s == 0 else max(0.1, round(self.idle_s, 1))
+        return {"kind": self.kind, "name": self.name[:_LONGEST_NAME], "idle_s": idle_s}
 
 
 def job_environment(name: str) -> dict[str, str]:
