@@ -281,7 +281,7 @@ class ServerSettings(_Part):
     start_timeout_s: int = Field(120, ge=10)
     examples_dir: Path | None = Field(
         default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
-        description="notebooks delivered into every home (~/examples); what was changed there stays",
+        description="notebooks delivered into every home (~/examples); changed ones stay",
     )
     cull_idle_after_s: int = Field(7200, ge=60)
     cull_every_s: int = Field(300, ge=10)
