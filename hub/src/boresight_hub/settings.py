@@ -281,7 +281,7 @@ class ServerSettings(_Part):
     start_timeout_s: int = Field(120, ge=10)
     examples_dir: Path | None = Field(
         default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
-        description="notebooks copied into every home (~/examples) unless they are there",
+        description="notebooks delivered into every home (~/examples); changed ones stay",
     )
 
 

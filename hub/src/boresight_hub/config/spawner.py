@@ -21,6 +21,7 @@ import psutil
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any, Unicode
 
+from boresight_hub.config.examples import deliver
 from boresight_hub.config.holders import folder_name
 from boresight_hub.config.rescue import has_room, is_no_room, rescue_environment
 from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
@@ -184,7 +185,7 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
         home.chmod(0o700)
         try:
             if self.examples_dir:
-                copy_missing(Path(self.examples_dir), home / "examples")
+                deliver(Path(self.examples_dir), home / "examples")
         except OSError as exc:
             if not is_no_room(exc):
                 raise
@@ -198,18 +199,6 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
         folder = Path(self.state_dir) / "logs"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder / f"server-{folder_name(self.user.name)}{self.holder[6:]}.log"
-
-
-def copy_missing(source: Path, target: Path) -> None:
-    """Copy files of ``source`` that ``target`` lacks; what is there is never touched."""
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        hidden = any(part.startswith((".", "__pycache__")) for part in relative.parts)
-        destination = target / relative
-        if hidden or not path.is_file() or destination.exists() or destination.is_symlink():
-            continue
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, destination)
 
 
 def _processes_of(marker: str) -> list[psutil.Process]:

@@ -16,7 +16,7 @@ PROGRAM = GoProgram(
     version="v0.18.1",
     title="The program for snapshots of homes",
     package="github.com/restic/restic/cmd/restic",
-    packages=840,
+    packages=865,
     why="Adding it fetches its sources",
     module_dir=Path(__file__).with_name("go") / "restic",
 )

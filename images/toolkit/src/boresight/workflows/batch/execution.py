@@ -53,6 +53,7 @@ async def execute(
     notebook: Any,
     *,
     folder: Path,
+    sockets: Path,
     on_start: Callable[[], None],
     on_cell: Callable[[int, int], None],
     after_cell: Callable[[], None],
@@ -65,6 +66,9 @@ async def execute(
         Format 4. Outputs of former runs are taken out first.
     folder : Path
         Working folder of the kernel.
+    sockets : Path
+        Folder with a short name, for the kernel's sockets: their paths may have no more than 107
+        characters.
     on_start : callable
         Called once, before the kernel is started; the place for signal handlers.
     on_cell : callable
@@ -98,8 +102,10 @@ async def execute(
     client = TellingClient(
         notebook,
         on_start,
-        # sockets in a folder of ours, and no port that others on this machine could talk to
-        config=Config({"KernelManager": {"transport": "ipc"}}),
+        # no port that others on this machine could talk to; the sockets lie beside this file
+        config=Config(
+            {"KernelManager": {"transport": "ipc", "connection_file": str(sockets / "kernel.json")}}
+        ),
         timeout=None,
         startup_timeout=_STARTUP_TIMEOUT_S,
         resources={"metadata": {"path": str(folder)}},

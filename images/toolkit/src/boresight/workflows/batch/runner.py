@@ -56,10 +56,13 @@ class Runner:
     ----------
     folder : Path
         As the batch service has prepared it.
+    sockets : Path
+        Folder with a short name, for the kernel.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sockets: Path) -> None:
         self._folder = folder
+        self._sockets = sockets
         self._wanted: dict[str, Any] = json.loads((folder / "run.json").read_text())
         environment = Environment.from_env()
         self._tokens = TokenFiles(folder, environment.access_url)
@@ -81,6 +84,7 @@ class Runner:
             execute(
                 self._notebook,
                 folder=self._working_folder(),
+                sockets=self._sockets,
                 on_start=lambda: self._on_sigterm(lambda: self._stop(work)),
                 on_cell=self._on_cell,
                 after_cell=self._after_cell,
@@ -206,10 +210,8 @@ def main() -> int:
     """Run what lies in the folder that is given."""
     os.umask(0o077)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # the path of a socket may have no more than 107 characters
     with tempfile.TemporaryDirectory(prefix="boresight-run-") as sockets:
-        os.environ["JUPYTER_RUNTIME_DIR"] = sockets
-        state = asyncio.run(Runner(Path(sys.argv[1])).run())
+        state = asyncio.run(Runner(Path(sys.argv[1]), Path(sockets)).run())
     return 0 if state == "succeeded" else 1
 
 
