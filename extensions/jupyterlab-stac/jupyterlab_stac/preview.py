@@ -28,8 +28,6 @@ _GDAL = {
     "GDAL_HTTP_CONNECTTIMEOUT": "5",
     "GDAL_HTTP_TIMEOUT": "20",
     "GDAL_HTTP_MAX_RETRY": "1",
-    "GDAL_CACHEMAX": "64",
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "",
 }
 
 
@@ -187,13 +185,15 @@ def _limits(band: np.ma.MaskedArray) -> tuple[float, float]:
 def _rgba(values: np.ma.MaskedArray, limits: list[tuple[float, float]]) -> np.ndarray:
     """Bytes, shape (4, rows, cols); transparent where there is no value."""
     grey = np.empty(values.shape, np.uint8)
-    for band, (low, high), out in zip(values, limits, grey, strict=True):
+    for band, (low, high), out in zip(values, limits, list(grey), strict=True):
         span = high - low
-        part = (band - low) / span if span > 0 else np.ma.where(band > low, 1.0, 0.5)
-        out[:] = np.rint(np.clip(np.ma.filled(part, 0.0), 0.0, 1.0) * 255)
+        plain = band.filled(low)
+        part = (plain - low) / span if span > 0 else np.where(plain > low, 1.0, 0.5)
+        out[...] = np.rint(np.clip(part, 0.0, 1.0) * 255)
     colours = grey if len(grey) == 3 else np.repeat(grey, 3, axis=0)
     opaque = ~np.ma.getmaskarray(values).any(axis=0)
-    return np.concatenate([colours, (opaque * np.uint8(255))[np.newaxis].astype(np.uint8)])
+    alpha = np.where(opaque, 255, 0).astype(np.uint8)
+    return np.concatenate([colours, alpha.reshape(1, *alpha.shape)])
 
 
 def _painted(codes: np.ndarray, colours: dict[int, tuple[int, ...]]) -> np.ndarray:
@@ -204,9 +204,7 @@ def _painted(codes: np.ndarray, colours: dict[int, tuple[int, ...]]) -> np.ndarr
     return np.moveaxis(table[np.where(known, codes, len(table) - 1)], -1, 0)
 
 
-def _histogram(
-    band: np.ma.MaskedArray, index: int, limits: tuple[float, float]
-) -> dict[str, Any]:
+def _histogram(band: np.ma.MaskedArray, index: int, limits: tuple[float, float]) -> dict[str, Any]:
     valid = band.compressed()
     if valid.size == 0:
         return {"band": index, "empty": True, "stretch": list(limits), "counts": []}
