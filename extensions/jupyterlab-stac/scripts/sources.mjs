@@ -1,7 +1,7 @@
 // Hash of everything that the built panel is made of: tells whether the build is of these sources.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const FOLDERS = ['src', 'style', 'schema'];
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json'];
@@ -10,7 +10,7 @@ export function sourcesHash(root) {
   const paths = FOLDERS.flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter(entry => entry.isFile() && !entry.name.endsWith('.spec.ts'))
-      .map(entry => join(entry.parentPath, entry.name).slice(join(root, '/').length))
+      .map(entry => relative(root, join(entry.parentPath, entry.name)))
   );
   const hash = createHash('sha256');
   for (const path of [...paths, ...FILES].sort()) {

@@ -172,7 +172,7 @@ export class CatalogueModel {
       };
       found.push(...(page.collections ?? []).filter(one => typeof one?.id === 'string'));
       const next: { href: string } | undefined = page.links?.find(one => one.rel === 'next');
-      url = next ? absolute(next.href, url) : null;
+      url = next ? new URL(next.href, url).toString() : null;
     }
     return found.sort((a, b) => (a.title || a.id).localeCompare(b.title || b.id));
   }

@@ -181,7 +181,7 @@ function splitPolygon(rings: readonly Ring[]): Ring[][] {
     const outline = clipped(whole, world);
     if (outline.length >= 4) {
       const inside = holes
-        .flatMap(hole => everyWorld(unwrapped(hole), world))
+        .map(hole => clipped(besideOf(unwrapped(hole), lons), world))
         .filter(hole => hole.length >= 4);
       pieces.push([outline, ...inside]);
     }
@@ -189,14 +189,14 @@ function splitPolygon(rings: readonly Ring[]): Ring[][] {
   return pieces;
 }
 
-function everyWorld(hole: readonly Position[], world: number): Ring[] {
-  // a hole is unwrapped by itself and may have landed a turn away from its polygon
-  return [-1, 0, 1].map(turn =>
-    clipped(
-      hole.map(([lon, lat]): Position => [lon + 360 * turn, lat]),
-      world
-    )
-  );
+/** A hole is unwrapped by itself and may have landed a turn away from its polygon. */
+function besideOf(hole: readonly Position[], lons: readonly number[]): Position[] {
+  const low = Math.min(...lons);
+  const high = Math.max(...lons);
+  const isBeside = (turn: number): boolean =>
+    hole.every(([lon]) => lon + 360 * turn >= low - 1e-9 && lon + 360 * turn <= high + 1e-9);
+  const turn = [0, 1, -1].find(isBeside) ?? 0;
+  return hole.map(([lon, lat]): Position => [lon + 360 * turn, lat]);
 }
 
 /** Ranges of the globe's turns that longitudes fall into. */

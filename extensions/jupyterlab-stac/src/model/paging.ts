@@ -1,7 +1,7 @@
 /** From one page to the next, by the links that the API gives. */
 
 import type { StacItem, StacLink, StacPage } from '../stac';
-import { absolute, type ApiRequest } from './search';
+import type { ApiRequest } from './search';
 
 /** Request for the page after; null when there is none. */
 export function nextRequest(page: StacPage, asked: ApiRequest): ApiRequest | null {
@@ -11,7 +11,7 @@ export function nextRequest(page: StacPage, asked: ApiRequest): ApiRequest | nul
 }
 
 function followed(link: StacLink, asked: ApiRequest): ApiRequest | null {
-  const url = absolute(link.href, asked.url);
+  const url = new URL(link.href, asked.url).toString();
   const method = link.method?.toUpperCase() === 'POST' ? 'POST' : 'GET';
   let next: ApiRequest;
   if (method === 'POST') {
