@@ -5,9 +5,17 @@ import { Notification } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import type { IStacActions } from 'jupyterlab-stac';
+
 import type { Job, Transport } from './api';
 import type { Translate } from './i18n';
 import { notebookName, notebookOf } from './model/notebook';
+
+const OPEN_CATALOGUE = 'jupyterlab-stac:open';
+const MAP_WITHIN_MS = 15_000;
+const LOOK_MS = 100;
+/** How long nothing changes before the panel counts as ready. */
+const STILL_MS = 700;
 
 /** The server this page is from. */
 export function serverTransport(settings: ServerConnection.ISettings): Transport {
@@ -36,9 +44,8 @@ export async function openNotebook(app: JupyterFrontEnd, job: Job): Promise<void
   const { collection, item_id } = job.result;
   const path = notebookName(item_id);
   const contents = app.serviceManager.contents;
-  try {
-    await contents.get(path, { content: false });
-  } catch {
+  const folder = (await contents.get('', { content: true })).content as { name: string }[];
+  if (!folder.some(one => one.name === path)) {
     await contents.save(path, {
       type: 'notebook',
       format: 'json',
@@ -46,4 +53,35 @@ export async function openNotebook(app: JupyterFrontEnd, job: Job): Promise<void
     });
   }
   await app.commands.execute('docmanager:open', { path });
+}
+
+/** Put the result of a job onto the catalogue's map; its panel is opened. */
+export async function showOnMap(
+  app: JupyterFrontEnd,
+  actions: IStacActions,
+  job: Job
+): Promise<void> {
+  if (!job.result) {
+    return;
+  }
+  await app.commands.execute(OPEN_CATALOGUE);
+  await settled(actions);
+  actions.context?.show([job.result.item]);
+}
+
+/** Wait until the catalogue's panel has its API, and has found again what it showed before. */
+async function settled(actions: IStacActions): Promise<void> {
+  const until = Date.now() + MAP_WITHIN_MS;
+  let last = actions.context;
+  let since = Date.now();
+  while (Date.now() < until) {
+    await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+    if (actions.context !== last) {
+      // every change of the panel brings a context of its own
+      last = actions.context;
+      since = Date.now();
+    } else if (last?.apiUrl && Date.now() - since >= STILL_MS) {
+      return;
+    }
+  }
 }

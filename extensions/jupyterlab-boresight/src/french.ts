@@ -56,7 +56,6 @@ export const FRENCH: Readonly<Record<string, string>> = {
   'Open a notebook': 'Ouvrir un notebook',
   Forget: 'Oublier',
   'Log of %1': 'Journal de %1',
-  'Open the catalogue panel first.': "Ouvrez d'abord le panneau du catalogue.",
   'Your Dask clusters': 'Vos clusters Dask',
   'No cluster is running.': 'Aucun cluster en marche.',
   Refresh: 'Actualiser',

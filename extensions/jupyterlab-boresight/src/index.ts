@@ -9,8 +9,8 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator } from '@jupyterlab/translation';
 import { IStacActions } from 'jupyterlab-stac';
 
-import { BoresightApi, type Job } from './api';
-import { openNotebook, serverTransport, tellEnd } from './commands';
+import { BoresightApi } from './api';
+import { openNotebook, serverTransport, showOnMap, tellEnd } from './commands';
 import { languageOf, translator } from './i18n';
 import { jobsIcon, pairsIcon } from './icons';
 import { JobsModel } from './model/jobs';
@@ -43,12 +43,7 @@ const panels: JupyterFrontEndPlugin<void> = {
       model: jobs,
       trans,
       language,
-      showOnMap: () => {
-        const context = actions?.context;
-        return context
-          ? (job: Job) => context.show(job.result ? [job.result.item] : [])
-          : null;
-      },
+      showOnMap: actions ? job => void showOnMap(app, actions, job) : null,
       openNotebook: job => void openNotebook(app, job)
     });
     for (const [panel, id, label, icon, rank] of [
@@ -76,8 +71,6 @@ const panels: JupyterFrontEndPlugin<void> = {
     if (!actions) {
       return;
     }
-    // whether results can go onto a map depends on the panel that has one
-    actions.changed.connect(() => jobsPanel.update());
     let ownApi = '';
     void api.settings().then(
       settings => {

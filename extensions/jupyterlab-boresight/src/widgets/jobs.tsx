@@ -12,8 +12,8 @@ export interface JobsViewProps {
   readonly model: JobsModel;
   readonly trans: Translate;
   readonly language: string;
-  /** How to put the result of a job onto the map; null while there is no map. */
-  showOnMap(): ((job: Job) => void) | null;
+  /** Put the result of a job onto the map; null where the catalogue's panel is not installed. */
+  readonly showOnMap: ((job: Job) => void) | null;
   openNotebook(job: Job): void;
 }
 
@@ -93,8 +93,7 @@ function JobCard(props: JobsViewProps & { job: Job }): JSX.Element {
 function JobActions(
   props: JobsViewProps & { job: Job; heading: string; hasLog: boolean }
 ): JSX.Element {
-  const { job, model, trans, heading, hasLog, openNotebook } = props;
-  const showOnMap = props.showOnMap();
+  const { job, model, trans, heading, hasLog, openNotebook, showOnMap } = props;
   return (
     <div className="jp-boresight-buttons">
       {!isFinal(job) && (
@@ -104,15 +103,11 @@ function JobActions(
       )}
       {job.result && (
         <>
-          <Act
-            heading={heading}
-            primary
-            disabled={showOnMap === null}
-            {...(showOnMap ? {} : { title: trans('Open the catalogue panel first.') })}
-            act={() => showOnMap?.(job)}
-          >
-            {trans('Show on the map')}
-          </Act>
+          {showOnMap && (
+            <Act heading={heading} primary act={() => showOnMap(job)}>
+              {trans('Show on the map')}
+            </Act>
+          )}
           <Act heading={heading} act={() => openNotebook(job)}>
             {trans('Open a notebook')}
           </Act>
@@ -165,7 +160,6 @@ function Act(
     primary?: boolean;
     disabled?: boolean;
     expanded?: boolean;
-    title?: string;
   }>
 ): JSX.Element {
   return (
@@ -175,7 +169,6 @@ function Act(
       aria-describedby={props.heading}
       aria-expanded={props.expanded}
       disabled={props.disabled}
-      title={props.title}
       onClick={props.act}
     >
       {props.children}

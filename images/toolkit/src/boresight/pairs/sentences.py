@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _EN = {
     "overlap": {
-        "good": "They share {value} of the smaller image: nearly all of it can be measured.",
+        "good": "They share {value} of the smaller image, and all of that can be measured.",
         "fair": "They share {value} of the smaller image: the rest stays without heights.",
         "poor": "They share only {value} of the smaller image; good is {good}.",
         "unknown": "Their overlap is not known.",
@@ -44,7 +44,7 @@ _EN = {
 
 _FR = {
     "overlap": {
-        "good": "Elles partagent {value} de la plus petite : presque tout est mesurable.",
+        "good": "Elles partagent {value} de la plus petite, et tout cela est mesurable.",
         "fair": "Elles partagent {value} de la plus petite : le reste sera sans altitude.",
         "poor": "Elles ne partagent que {value} de la plus petite ; l'idéal est {good}.",
         "unknown": "Leur recouvrement est inconnu.",

@@ -264,6 +264,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # a line for every call of a service would hide what the job says
+    for name in ("httpx", "botocore", "distributed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
     return 0 if run(folder) is JobState.DONE else 1
