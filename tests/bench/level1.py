@@ -31,7 +31,7 @@ MIN_RATIO = 0.6
 MAX_GROWTH = 0.5
 _BYTES_PER_PX = 14
 _PASSES = 1
-_REPEATS = 7
+_REPEATS = 25
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -74,8 +74,10 @@ class Level1:
         self._factor = np.where(detector.good, factor, np.nan).astype(np.float32)
         curve = detector.nonlinearity
         coefficients = () if curve is None else curve.coefficients
-        self._coefficients = np.array(coefficients, np.float32)
-        self._inverse_reference = np.float32(1.0 if curve is None else 1.0 / curve.reference_dn)
+        reference_dn = 1.0 if curve is None else curve.reference_dn
+        # of powers of the signal itself, which saves the kernel a product for each pixel
+        powers = reference_dn ** np.arange(1.0, len(coefficients) + 1.0)
+        self._coefficients = (np.array(coefficients, np.float64) / powers).astype(np.float32)
         self._saturation_dn = float(detector.saturation_dn)
 
     def __call__(self, dn: object, out: FloatImage | None = None) -> FloatImage:
@@ -99,20 +101,19 @@ class Level1:
             self._dark,
             self._factor,
             self._coefficients,
-            self._inverse_reference,
             np.float32(self._saturation_dn),
             out,
         )
         return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+# products and sums may be fused, nothing else: NaN has to stay NaN
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _correct(
     dn: Any,
     dark: Any,
     factor: Any,
     coefficients: Any,
-    inverse_reference: Any,
     saturation_dn: Any,
     out: Any,
 ) -> None:
@@ -136,16 +137,14 @@ def _correct(
             for j in range(cols):
                 value = np.float32(numbers[j])
                 x = value - offsets[j]
-                t = x * inverse_reference
-                x *= (one + t * (first + t * (second + t * third))) * factors[j]
+                x *= (one + x * (first + x * (second + x * third))) * factors[j]
                 radiances[j] = x if value < saturation_dn else nothing
         else:
             for j in range(cols):
                 value = np.float32(numbers[j])
                 x = value - offsets[j]
-                t = x * inverse_reference
                 bend = np.float32(0.0)
                 for k in range(degree - 1, -1, -1):
-                    bend = (bend + coefficients[k]) * t
+                    bend = (bend + coefficients[k]) * x
                 x *= (one + bend) * factors[j]
                 radiances[j] = x if value < saturation_dn else nothing
