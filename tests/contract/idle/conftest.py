@@ -6,12 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
+import httpx
 import pytest
 from support.gateway_stack import GatewayStack
-from support.hub_stack import HubStack
 
 from boresight_hub.session import HubSession
 from boresight_hub.settings import IdleSettings
@@ -75,27 +74,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdleStack]:
 
 
 @pytest.fixture
-def hub(stack: IdleStack) -> HubStack:
-    return stack.hub
-
-
-@pytest.fixture
 def marie(stack: IdleStack) -> Iterator[HubSession]:
     session = stack.sessions["marie"]
     yield session
     session.stop_server()
-
-
-Runs = Callable[[HubSession], bool]
-
-
-@pytest.fixture
-def runs() -> Runs:
-    def of(session: HubSession, name: str = "") -> bool:
-        user = session.api("GET", f"users/{session.username}").json()
-        return name in user.get("servers", {})
-
-    return of
 
 
 def until_gone(session: HubSession, timeout_s: float = GONE_S) -> float:
@@ -119,11 +101,10 @@ def stays(session: HubSession, for_s: float) -> None:
 
 def state_of(session: HubSession) -> dict[str, object]:
     """What the server's own route says, after a look of now."""
-    url = f"{session.server_url()}boresight/api/idle?now=1"
-    answer = session._ask("GET", url, expect=(200,), json=None, patience_s=10)
-    found: dict[str, object] = answer.json()
+    answer = httpx.get(
+        f"{session.server_url()}boresight/api/idle?now=1",
+        headers={"Authorization": f"token {session.token}"},
+        timeout=30,
+    )
+    found: dict[str, object] = answer.raise_for_status().json()
     return found
-
-
-def log_of(settings_dir: Path, name: str) -> str:
-    return (settings_dir / "logs" / f"{name}.log").read_text()

@@ -19,7 +19,6 @@ from typing import Any
 
 import httpx
 import pytest
-from support.hub_stack import HubStack
 
 from boresight.compute import cluster
 from boresight.compute.gateway import GatewayBackend
@@ -181,7 +180,7 @@ def test_desktop_in_use(marie: HubSession, desktop: socket.socket) -> None:
     assert time.monotonic() - begun > AFTER_S - 5
 
 
-def test_person_who_saves(marie: HubSession, hub: HubStack) -> None:
+def test_person_who_saves(marie: HubSession) -> None:
     marie.start_server()
     until = time.monotonic() + LONG_S
     while time.monotonic() < until:
