@@ -35,6 +35,7 @@ LATER_START_FREE_BYTES = 200 * 1024**2
 #: What is ours in a state directory; nothing else is removed by a purge.
 ENTRIES = (
     "access",
+    "batch",
     "bin",
     "cache",
     "config.json",
