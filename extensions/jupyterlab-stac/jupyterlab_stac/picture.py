@@ -32,7 +32,7 @@ def draw(path: str, wanted: PreviewRequest) -> Preview:
     try:
         with warnings.catch_warnings(), rasterio.Env(**_GDAL):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=_DRIVERS) as image:
+            with _opened(path) as image:
                 return _pictured(image, wanted)
     except RasterioError as exc:
         said = without_query(str(exc))[:300]
@@ -42,6 +42,17 @@ def draw(path: str, wanted: PreviewRequest) -> Preview:
             kind="unreadable",
             said=said,
         ) from exc
+
+
+def _opened(path: str) -> Any:
+    first: RasterioError | None = None
+    # rasterio takes one driver at a time
+    for driver in _DRIVERS:
+        try:
+            return rasterio.open(path, driver=driver)
+        except RasterioError as exc:
+            first = first or exc
+    raise first or RasterioError(path)
 
 
 def _pictured(image: Any, wanted: PreviewRequest) -> Preview:

@@ -79,9 +79,9 @@ def test_colours_are_shown_as_such(tmp_path):
 def test_a_palette_is_painted(tmp_path):
     path = write(tmp_path / "a.tif", np.array([[[1, 2, 9]]], "uint8"))
     with rasterio.open(path, "r+") as image:
-        image.write_colormap(1, {1: (255, 0, 0, 255), 2: (0, 0, 255, 255), 9: (0, 0, 0, 0)})
+        image.write_colormap(1, {1: (255, 0, 0, 255), 2: (0, 0, 255, 255), 9: (0, 0, 0, 255)})
     found = pixels(read_preview(path, PreviewRequest()))
-    assert found[:, 0].T.tolist() == [[255, 0, 0, 255], [0, 0, 255, 255], [0, 0, 0, 0]]
+    assert found[:, 0].T.tolist() == [[255, 0, 0, 255], [0, 0, 255, 255], [0, 0, 0, 255]]
 
 
 def test_an_empty_image_is_told_as_such(tmp_path):
