@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support import comparisons
 from xdist.scheduler import LoadScopeScheduling
 
 # Before NumPy is loaded: suites run side by side, and sums of several threads differ in their last
@@ -27,6 +29,31 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def compared(request: pytest.FixtureRequest) -> comparisons.Recorder:
+    """Keep how far something is from what another program or a publication says."""
+    return comparisons.Recorder(request)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-comparisons", type=Path, help="file for the table of what was compared"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what was found against others, and keep it where that was asked for."""
+    found = comparisons.of_reports(terminalreporter.stats.get("passed", []))
+    if not found:
+        return
+    table = comparisons.markdown(found)
+    terminalreporter.section("against others")
+    terminalreporter.write(table)
+    path = config.getoption("--record-comparisons")
+    if path is not None:
+        path.write_text(table, "utf-8")
+
+
 class _SuiteScheduling(LoadScopeScheduling):
     """Tests that share running services stay on one worker: a folder of these, else a file."""
 
@@ -38,7 +65,7 @@ class _SuiteScheduling(LoadScopeScheduling):
 
 #: Suites of which all files use one stack of services.
 _ONE_STACK = (
-    *("contract/gateway", "contract/hub", "contract/idp"),
+    *("contract/batch", "contract/gateway", "contract/home", "contract/hub", "contract/idp"),
     *(f"contract/access/{folder}" for folder in ("grants", "passthrough", "signing", "toolkit")),
 )
 #: What waits longest for processes begins while there is still something to compute beside it.

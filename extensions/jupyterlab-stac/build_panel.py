@@ -18,12 +18,15 @@ class BuildPanel(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the panel if its folder is absent."""
         root = Path(self.root)
-        if self.target_name != "wheel" or (
-            root / "jupyterlab_stac" / "labextension" / "package.json"
-        ).exists():
+        if (
+            self.target_name != "wheel"
+            or (root / "jupyterlab_stac" / "labextension" / "package.json").exists()
+        ):
             return
         npm = shutil.which("npm")
         if npm is None:
-            raise RuntimeError("The panel has not been built, and npm is not installed to build it.")
+            raise RuntimeError(
+                "The panel has not been built, and npm is not installed to build it."
+            )
         for command in (["ci"], ["run", "build"]):
             subprocess.run([npm, *command], cwd=root, check=True)

@@ -7,8 +7,8 @@ phases, the simulator's lines of sight.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -18,10 +18,12 @@ from support import frames
 from support.scenes import waves
 
 from boresight.geometry import (
+    Adjustment,
     FrameImage,
     Jitter,
     Measurements,
     Points,
+    RpcImage,
     adjust,
     calibrate_jointly,
     calibrate_on_crossed,
@@ -39,10 +41,10 @@ from boresight.simulate import (
     make_camera,
     point_image,
     see_again,
+    sight,
 )
 from boresight.validation import Estimate
 from boresight.validation import Trial as ProofTrial
-from boresight.validation.degradation import Degradation
 
 #: truth, estimate, stated uncertainty
 Trial = tuple[float, float, float]
@@ -109,11 +111,11 @@ def registration_trial(seed: int) -> Trial:
 
 
 def jitter_trial(seed: int) -> Trial:
-    found = _jitter(seed, 0.0)
+    found = jitter_of(seed, 0.0)
     return 0.05, found.amplitude_col_rad * 1e6, found.u_amplitude_col_rad * 1e6
 
 
-def _jitter(seed: int, second: float) -> Jitter:
+def jitter_of(seed: int, second: float) -> Jitter:
     """Jitter found where a second wave of this share of the first is there too."""
     rng = np.random.default_rng(seed)
     rows = np.repeat(np.arange(20, 1980, 16.0), 60)
@@ -172,71 +174,95 @@ def boresight_trial(axis: int) -> Callable[[int], Trial]:
     """Boresight common to 64 images, each with an attitude of its own of 2 urad."""
 
     def trial(seed: int) -> Trial:
-        rng = np.random.default_rng([seed, axis, 3])
-        boresight = rng.normal(size=3) * [10.0, 10.0, 200.0]
-        n, images, u_attitude = 6, 64, 2.0
-        parts, measured, models = [], [], []
-        for k in range(images):
-            # the turn hardly differs from image to image: its arm is short
-            own = rng.normal(size=3) * [u_attitude, u_attitude, 20.0]
-            camera = frames.biased("left", tuple(boresight + own))
-            row, col = rng.uniform(0, 1000, (2, n))
-            height = rng.uniform(150, 300, n)
-            lon, lat = camera.localize(row, col, height)
-            parts.append(Points.control(lon, lat, height, 1e-3))
-            seen = np.stack([row, col]) + 0.1 * rng.normal(size=(2, n))
-            measured.append(Measurements.of(k, np.arange(n) + k * n, *seen, 0.1))
-            ideal = frames.designed(frames.biased("left", (0.0, 0.0, 0.0)))
-            models.append(FrameImage(ideal, boresight=True))
-        points, all_measured = parts[0], measured[0]
-        for more, also in zip(parts[1:], measured[1:], strict=True):
-            points, all_measured = points.joined(more), all_measured.joined(also)
-        unknowns = [[0, 1, 2, *(3 + 3 * k + np.arange(3))] for k in range(images)]
-        prior = np.array([np.inf] * 3 + [u_attitude * 1e-6, u_attitude * 1e-6, 20e-6] * images)
-        found = adjust(models, all_measured, points, unknowns=unknowns, u_prior=prior)
-        truth = frames.as_rotation(tuple(boresight))[axis]
+        truth, found = boresight_of(seed, axis)
         return truth * 1e6, found.values[axis] * 1e6, found.u_values[axis] * 1e6
 
     return trial
 
 
-def _rippled(seed: int, ripple_px: float) -> tuple[float, float, str]:
-    """Error over the frame where the focal plane has a ripple that no cubic has."""
-    camera = make_camera(PairConfig(), "left", jitter=False)
-    rng = np.random.default_rng(seed)
-    view = frames.views_on_reference(camera, frames.designed(camera), 20, 0.05, rng)
-    waves_px = 4.0 * 2.0 * np.pi / camera.size_px
-    shifted = view.ideal_row + ripple_px * np.sin(waves_px * view.col)
-    found = calibrate_on_reference([replace(view, ideal_row=shifted)], (1000, 1000), degree=3)
-    error, u = frames.field_error(found, camera)
-    grid = np.linspace(10, camera.size_px - 10, 25)
-    error[0] -= ripple_px * np.sin(waves_px * np.meshgrid(grid, grid)[0].ravel())
-    told = f"misfit {found.sigma0:.2f} times what is stated"
-    return float(np.sqrt((error**2).mean())), float(np.sqrt((u**2).mean())), told
+def boresight_of(seed: int, axis: int, *, untold: float = 1.0) -> tuple[float, Adjustment]:
+    """True angle [rad], and the adjustment; attitudes err ``untold`` times what is stated."""
+    rng = np.random.default_rng([seed, axis, 3])
+    boresight = rng.normal(size=3) * [10.0, 10.0, 200.0]
+    n, images, u_attitude = 6, 64, 2.0
+    parts, measured, models = [], [], []
+    for k in range(images):
+        # the turn hardly differs from image to image: its arm is short
+        own = untold * rng.normal(size=3) * [u_attitude, u_attitude, 20.0]
+        camera = frames.biased("left", tuple(boresight + own))
+        row, col = rng.uniform(0, 1000, (2, n))
+        height = rng.uniform(150, 300, n)
+        lon, lat = camera.localize(row, col, height)
+        parts.append(Points.control(lon, lat, height, 1e-3))
+        seen = np.stack([row, col]) + 0.1 * rng.normal(size=(2, n))
+        measured.append(Measurements.of(k, np.arange(n) + k * n, *seen, 0.1))
+        ideal = frames.designed(frames.biased("left", (0.0, 0.0, 0.0)))
+        models.append(FrameImage(ideal, boresight=True))
+    points, all_measured = parts[0], measured[0]
+    for more, also in zip(parts[1:], measured[1:], strict=True):
+        points, all_measured = points.joined(more), all_measured.joined(also)
+    unknowns = [[0, 1, 2, *(3 + 3 * k + np.arange(3))] for k in range(images)]
+    prior = np.array([np.inf] * 3 + [u_attitude * 1e-6, u_attitude * 1e-6, 20e-6] * images)
+    found = adjust(models, all_measured, points, unknowns=unknowns, u_prior=prior)
+    return float(frames.as_rotation(tuple(boresight))[axis]), found
 
 
-def degradations(n: int = 5) -> Iterator[Degradation]:
-    """What becomes of methods when the instrument has a shape they do not know, by seeds."""
-    for ripple_px in (0.0, 0.05, 0.2):
-        found = [_rippled(seed, ripple_px) for seed in range(n)]
-        errors, us, told = zip(*found, strict=True)
-        yield Degradation(
-            "focal plane, reference", "ripple of four waves over the frame", f"{ripple_px:g} px",
-            "offset over the frame", "px", _rms(errors), _rms(us), told[-1],
-        )  # fmt: skip
-    for second in (0.0, 0.3, 0.8):
-        jitters = [_jitter(seed, second) for seed in range(n)]
-        yield Degradation(
-            "rolling-shutter jitter", "a second wave", f"{100 * second:g} % of the first",
-            "amplitude", "urad",
-            _rms([one.amplitude_col_rad * 1e6 - 0.05 for one in jitters]),
-            _rms([one.u_amplitude_col_rad * 1e6 for one in jitters]),
-            f"misfit {np.mean([one.chi2_reduced for one in jitters]):.2f} (reduced chi-square)",
-        )  # fmt: skip
+def tied_boresight_trial(seed: int) -> Trial:
+    """Boresight about rows from 32 pairs: control points in the left images, ties in both."""
+    rng = np.random.default_rng([seed, 4])
+    boresight = rng.normal(size=3) * [10.0, 10.0, 50.0]
+    pairs, gcps, ties, u_attitude, u_m = 32, 4, 10, 2.0, 0.3
+    n, sides = gcps + ties, ("left", "right")
+    plain = [frames.designed(frames.biased(side, (0.0, 0.0, 0.0))) for side in sides]
+    points, measured = [], []
+    for pair in range(pairs):
+        own = rng.normal(size=(2, 3)) * [u_attitude, u_attitude, 20.0]
+        left, right = (frames.biased(sides[k], tuple(boresight + own[k])) for k in range(2))
+        row, col = rng.uniform(50, 950, (2, n))
+        height = rng.uniform(150, 300, n)
+        lon, lat = left.localize(row, col, height)
+        for k, seen in enumerate(((row, col), sight(right, lon, lat, height))):
+            of = np.arange(k * gcps, n)
+            noisy = np.stack(seen)[:, of] + 0.1 * rng.normal(size=(2, of.size))
+            measured.append(Measurements.of(2 * pair + k, of + pair * n, *noisy, 0.1))
+        off = rng.normal(size=(3, n)) * np.where(np.arange(n) < gcps, u_m, 5.0)
+        lon, lat = frames.moved(lon, lat, off[0], off[1])
+        u = np.where(np.arange(n) < gcps, u_m, np.inf)[:, None]
+        points.append(Points(lon, lat, height + off[2], np.repeat(u, 3, axis=1)))
+    unknowns = [[0, 1, 2, *(3 + 3 * k + np.arange(3))] for k in range(2 * pairs)]
+    prior = np.array([np.inf] * 3 + [u_attitude * 1e-6, u_attitude * 1e-6, 20e-6] * 2 * pairs)
+    found = adjust(
+        [FrameImage(plain[k % 2], boresight=True) for k in range(2 * pairs)],
+        reduce(lambda all_, more: all_.joined(more), measured),
+        reduce(lambda all_, more: all_.joined(more), points),
+        unknowns=unknowns,
+        u_prior=prior,
+    )
+    truth = frames.as_rotation(tuple(boresight))[1]
+    return truth * 1e6, found.values[1] * 1e6, found.u_values[1] * 1e6
 
 
-def _rms(values: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
+def refinement_trial(seed: int) -> Trial:
+    """Bias of the second RPC of a pair, across the epipolar lines, by ties with gross errors."""
+    rng = np.random.default_rng([seed, 5])
+    bias = (*(5.0 * rng.normal(size=2)), 0.0)
+    left, right = frames.biased("left", (0.0, 0.0, 0.0)), frames.biased("right", bias)
+    n = 80
+    row, col = rng.uniform(50, 950, (2, n))
+    height = rng.uniform(150, 300, n)
+    lon, lat = left.localize(row, col, height)
+    second = np.stack(sight(right, lon, lat, height)) + 0.1 * rng.normal(size=(2, n))
+    first = np.stack([row, col]) + 0.1 * rng.normal(size=(2, n))
+    second[1, :6] += rng.choice([-1, 1], 6) * rng.uniform(2.0, 20.0, 6)
+    seen = Measurements.of(0, np.arange(n), *first, 0.1)
+    seen = seen.joined(Measurements.of(1, np.arange(n), *second, 0.1))
+    designed = [frames.designed(camera) for camera in (left, right)]
+    images = [RpcImage(camera.fit_rpc((100.0, 400.0)).rpc) for camera in designed]
+    prior = [1e-6, 1e-6, 10.0, 10.0]
+    found = adjust(images, seen, Points.ties(lon, lat, height), u_prior=prior)
+    middle = right.localize(500.0, 500.0, 225.0)
+    truth = 500.0 - float(images[1].rpc.project(*middle, 225.0)[1])
+    return truth, found.values[3], found.u_values[3]
 
 
 def one(name: str, unit: str, trial: Callable[[int], Trial], limit: float) -> ProofTrial:
@@ -260,6 +286,8 @@ METHODS: dict[str, ProofTrial] = {
     # 64 attitudes of 2 urad leave 0.25 urad of their mean
     "boresight, 64 images": one("about columns", "urad", boresight_trial(0), 0.5),
     "boresight, 64 images (rows)": one("about rows", "urad", boresight_trial(1), 0.5),
+    "boresight, control points and ties": one("about rows", "urad", tied_boresight_trial, 0.5),
+    "RPC refinement": one("bias of columns", "px", refinement_trial, 0.1),
     "inter-band registration": one("rows", "px", registration_trial, 0.05),
     "rolling-shutter jitter": one("amplitude", "urad", jitter_trial, 0.005),
     "focal plane, reference": one("rows in a corner", "px", focal_plane_trial, 0.1),

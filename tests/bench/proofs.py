@@ -19,8 +19,8 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
+from geometry_degradations import geometry_degradations
 from geometry_trials import METHODS as GEOMETRY
-from geometry_trials import degradations as geometry_degradations
 
 from boresight.validation import METHODS as RADIOMETRY
 from boresight.validation import markdown_table, prove

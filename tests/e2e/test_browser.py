@@ -188,14 +188,14 @@ def test_who_signs_out_is_asked_again(
     with visit(browser, environment.settings, tmp_path, "lea") as lea:
         lea.sign_in("lea", environment.password("lea"))
         assert lea.go("/hub/home").status == 200
-        lea.page.get_by_role("link", name="Logout").or_(
-            lea.page.get_by_role("button", name="Logout")
+        lea.page.get_by_role("link", name="Sign out").or_(
+            lea.page.get_by_role("button", name="Sign out")
         ).first.click()
         lea.page.get_by_role("heading", name="You are signed out").wait_for()
 
         lea.page.go_back()
         lea.page.wait_for_load_state()
-        assert lea.page.get_by_text("Stop My Server").count() == 0
+        assert lea.page.get_by_text("Stop it").count() == 0
         for place in ("/hub/home", "/user/lea/lab", "/"):
             lea.go(place)
             # neither the hub's session nor the provider's lets her in silently

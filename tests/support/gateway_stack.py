@@ -36,9 +36,11 @@ LIMITS = GatewaySettings(
 class GatewayStack:
     """The real gateway before the real hub; people are signed in through the real form."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, **settings: Any) -> None:
         state_dir.mkdir(mode=0o700, parents=True)
-        self.settings = HubSettings(state_dir=state_dir, port=free_base_port(), gateway=LIMITS)
+        self.settings = HubSettings(
+            state_dir=state_dir, port=free_base_port(), gateway=LIMITS, **settings
+        )
         self.hub = HubStack(self.settings)
         write_private(self.settings.secrets_dir / "dashboard-key", secrets.token_hex(32))
         self.gateway: subprocess.Popen[bytes] | None = None

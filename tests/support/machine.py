@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from boresight_hub.embedded import nodejs, versitygw
+from boresight_hub.embedded import nodejs, restic, versitygw
+from boresight_hub.embedded.goprograms import cache_dir
 from boresight_hub.settings import HubSettings
 
 
@@ -30,6 +31,12 @@ def install_s3_server(settings: HubSettings) -> None:
         versitygw.install(settings)
 
 
+def install_restic(settings: HubSettings) -> None:
+    """Put restic into an environment; it is built by the first test that needs it."""
+    with alone("restic"):
+        restic.PROGRAM.install(settings)
+
+
 def _node_packages() -> Path:
     with alone("node") as folder:
         return nodejs.install(HubSettings(state_dir=folder / "node"))
@@ -38,7 +45,7 @@ def _node_packages() -> Path:
 @contextmanager
 def alone(name: str) -> Iterator[Path]:
     """Keep out every other process of this account that makes the same; gives the folder."""
-    folder = versitygw.cache_dir() / "tests"
+    folder = cache_dir() / "tests"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

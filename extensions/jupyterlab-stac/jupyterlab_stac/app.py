@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
@@ -37,7 +36,6 @@ class StacPanel(ExtensionApp):
 
     name = "jupyterlab_stac"
     load_other_extensions = True
-    serverapp_config: ClassVar[dict[str, Any]] = {}
 
     apis = List(
         Dict(),
@@ -59,6 +57,8 @@ class StacPanel(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Make the routes."""
         server = self.serverapp
+        if server is None:  # pragma: no cover - jupyter_server sets it first
+            raise RuntimeError("The panel's part needs a Jupyter server around it.")
         self.catalogue = Catalogue(
             apis=self.apis,
             hosts=self.hosts,

@@ -1,9 +1,9 @@
 """Which hosts the server may ask on the browser's behalf.
 
 Three sorts. *Configured* hosts (by the operator's traits, or by an installed token provider or
-signer) may have any address, also of this machine. Hosts that the reader has *added* in the panel have to
-have public addresses, looked at when a connection is made: a name that changes its address meanwhile
-gains nothing. All others are refused.
+signer) may have any address, also of this machine. Hosts that the reader has *added* in the panel
+have to have public addresses, looked at when a connection is made: a name that changes its address
+meanwhile gains nothing. All others are refused.
 """
 
 from __future__ import annotations

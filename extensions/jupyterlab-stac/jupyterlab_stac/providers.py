@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -192,11 +193,14 @@ def _told(exc: Exception, what: str) -> SigningError:
 
 
 def _load(group: str) -> list[Any]:
-    return [
-        made
-        for entry in entry_points(group=group)
-        for made in _made(entry.name, lambda entry=entry: entry.load()())
-    ]
+    found: list[Any] = []
+    for entry in entry_points(group=group):
+        found += _made(entry.name, partial(_call, entry))
+    return found
+
+
+def _call(entry: EntryPoint) -> Any:
+    return entry.load()()
 
 
 def _made(name: str, factory: Callable[[], _T | None]) -> list[_T]:

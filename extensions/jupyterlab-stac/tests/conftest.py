@@ -55,6 +55,8 @@ async def host() -> AsyncIterator[Host]:
                     raise
             case "redirect":
                 raise web.HTTPFound(request.query["to"])
+            case "circle":
+                raise web.HTTPFound("/circle")
             case "status":
                 headers = {"Retry-After": "7"} if rest == "429" else {}
                 body = json.dumps({"detail": "because <b>"})
@@ -103,7 +105,7 @@ class Jupyter:
         signed_in: bool = True,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        request = urllib.request.Request(  # noqa: S310 - of loopback
+        request = urllib.request.Request(
             f"{self.url}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),

@@ -123,7 +123,7 @@ async def until(catalogue, key, *states):
 
 async def test_a_file_is_fetched_whole_and_never_over_another(catalogue, tmp_path):
     for expected in ("a.tif", "a-1.tif"):
-        begun = catalogue.downloads.start("store://a.tif", "sub")
+        begun = catalogue.downloads.start("store://b/a.tif", "sub")
         found = await until(catalogue, begun.key, "done", "failed")
         assert found["state"] == "done", found
         assert found["path"] == f"sub/{expected}"
@@ -135,14 +135,14 @@ async def test_a_file_is_fetched_whole_and_never_over_another(catalogue, tmp_pat
 @pytest.mark.parametrize("folder", ["..", "../..", "/etc", "none", "sub/../../x"])
 async def test_nothing_is_written_elsewhere(catalogue, folder):
     with pytest.raises(DownloadError):
-        catalogue.downloads.start("store://a.tif", folder)
+        catalogue.downloads.start("store://b/a.tif", folder)
 
 
 async def test_a_link_out_of_the_folder_is_not_followed(catalogue, tmp_path):
     (tmp_path / "outside").mkdir()
     (tmp_path / "root" / "out").symlink_to(tmp_path / "outside")
     with pytest.raises(DownloadError):
-        catalogue.downloads.start("store://a.tif", "out")
+        catalogue.downloads.start("store://b/a.tif", "out")
 
 
 async def test_a_download_is_cancelled_and_leaves_nothing(catalogue, host, tmp_path):

@@ -81,9 +81,7 @@ def test_the_wheel_works_in_a_bare_jupyterlab(tmp_path):
         [*uv, "pip", "install", "-q", "--python", python, wheel, "jupyterlab>=4.6,<4.7"], **run
     )
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
-    listed = subprocess.run(
-        [python, "-m", "jupyter", "labextension", "list"], **run | {"env": env}
-    )
+    listed = subprocess.run([python, "-m", "jupyter", "labextension", "list"], **run | {"env": env})
     text = listed.stdout + listed.stderr
     assert "jupyterlab-stac v" in text
     line = next(line for line in text.splitlines() if "jupyterlab-stac v" in line)
@@ -94,7 +92,7 @@ def test_the_wheel_works_in_a_bare_jupyterlab(tmp_path):
     )
     assert "jupyterlab_stac" in told.stdout + told.stderr
     no_raster = subprocess.run(
-        [python, "-c", "import jupyterlab_stac.app, sys; assert 'rasterio' not in sys.modules"],
+        [python, "-c", "import jupyterlab_stac.app, sys; assert 'numpy' not in sys.modules"],
         **run | {"env": env},
     )
     assert no_raster.returncode == 0

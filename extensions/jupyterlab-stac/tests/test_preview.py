@@ -98,7 +98,7 @@ def test_complex_values_are_shown_by_their_modulus(tmp_path):
 
 
 def test_large_images_are_read_from_overviews_or_not_at_all(tmp_path, monkeypatch):
-    monkeypatch.setattr("jupyterlab_stac.preview.MAX_WHOLE_PX", 1000)
+    monkeypatch.setattr("jupyterlab_stac.picture.MAX_WHOLE_PX", 1000)
     data = np.zeros((1, 64, 3000), "uint8")
     kinds = {"tiled": True, "blockxsize": 16, "blockysize": 16}
     found = read_preview(

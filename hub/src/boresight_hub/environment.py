@@ -119,4 +119,11 @@ def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -
             (settings.s3.catalogue_bucket, settings.s3.products_bucket, settings.s3.home_bucket)
         ),
         "BORESIGHT_GATEWAY_URL": settings.gateway_url,
+        # in an image it is on the path, if anywhere
+        **(
+            {"BORESIGHT_RESTIC": str(settings.state_dir / "bin" / "restic")}
+            if settings.platform == "one-machine"
+            else {}
+        ),
+        **({"BORESIGHT_BATCH_URL": settings.batch_url} if settings.batch_url else {}),
     }

@@ -10,6 +10,7 @@
     ├── ServiceError           a supervised service did not become or stay ready
     ├── SignInError            the identity provider refused, or is out of reach
     ├── CatalogueError         the STAC service refused, or is out of reach
+    ├── IdleQuotaError         a server may not be kept for so long
     └── CredentialError        no credentials, or credentials that are refused
 """
 
@@ -81,3 +82,7 @@ class CredentialError(BoresightError):
     """No credentials, or credentials that are refused."""
 
     exit_code = 9
+
+
+class IdleQuotaError(BoresightError):
+    """A server may not be kept for so long."""

@@ -34,6 +34,7 @@ PORT_OFFSETS = {
     "gateway_api": 9,
     "s3_iam": 10,
     "idp_management": 11,
+    "batch": 12,
 }
 
 #: Notebooks beside the sources; there are none in an installed package.
@@ -169,6 +170,19 @@ class BatchGrantSettings(_Part):
     max_per_user: int = Field(20, ge=1, description="grants of one person at a time")
 
 
+class BatchSettings(_Part):
+    """Batch runs: notebooks that go on without anybody signed in."""
+
+    max_running_per_user: int = Field(2, ge=1, description="runs of one person at a time")
+    max_queued_per_user: int = Field(10, ge=0, description="runs that wait beside them")
+    max_kept_per_user: int = Field(200, ge=1, description="ended runs on a person's list")
+    default_time_s: int = Field(4 * 3600, ge=1, description="time limit, unless asked for")
+    max_time_s: int = Field(7 * 86_400, ge=1, description="longest time limit")
+    max_wait_s: int = Field(2 * 86_400, ge=0, description="how long a grant lasts in the queue")
+    max_notebook_bytes: int = Field(32 * 2**20, ge=1024, description="longest notebook")
+    check_interval_s: float = Field(1.0, gt=0, description="how often the queue is looked at")
+
+
 class AccessSettings(_Part):
     """The service that hands out S3 credentials, and signed addresses."""
 
@@ -267,10 +281,32 @@ class ServerSettings(_Part):
     start_timeout_s: int = Field(120, ge=10)
     examples_dir: Path | None = Field(
         default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
-        description="notebooks copied into every home (~/examples) unless they are there",
+        description="notebooks delivered into every home (~/examples); changed ones stay",
     )
-    cull_idle_after_s: int = Field(7200, ge=60)
-    cull_every_s: int = Field(300, ge=10)
+
+
+class IdleSettings(_Part):
+    """Servers that nobody uses and nothing works in are ended."""
+
+    enabled: bool = Field(True, description="end them")
+    after_s: int = Field(7200, ge=1, description="without use for so long")
+    warn_before_s: int = Field(900, ge=0, description="their people are warned so long before")
+    every_s: int = Field(60, ge=1, description="how often the culler has them judged")
+    report_every_s: float = Field(60.0, gt=0, description="how often servers say what works")
+    keep_longest_s: int = Field(86_400, ge=0, description="longest time to keep a server at once")
+    keep_per_week_s: int = Field(
+        172_800, ge=0, description="time one person's servers may be kept in any seven days"
+    )
+
+    @model_validator(mode="after")
+    def _check_warning(self) -> Self:
+        if self.warn_before_s >= self.after_s:
+            raise ValueError(
+                f"a warning {self.warn_before_s} s before the end of a server that is ended after "
+                f"{self.after_s} s comes before it is idle: set idle.warn_before_s below "
+                "idle.after_s"
+            )
+        return self
 
 
 class HubSettings(BaseSettings):
@@ -315,7 +351,9 @@ class HubSettings(BaseSettings):
     stac: StacSettings = StacSettings()
     tokens: TokenSettings = TokenSettings()
     gateway: GatewaySettings = GatewaySettings()
+    batch: BatchSettings = BatchSettings()
     server: ServerSettings = ServerSettings()
+    idle: IdleSettings = IdleSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
 
     @field_validator("addresses")
@@ -405,6 +443,11 @@ class HubSettings(BaseSettings):
     def gateway_url(self) -> str:
         """Root of the dask-gateway API."""
         return f"{self.public_url}/services/dask-gateway"
+
+    @property
+    def batch_url(self) -> str:
+        """Root of the batch service; empty where there is none."""
+        return f"{self.public_url}/services/batch" if self.platform == "one-machine" else ""
 
     @property
     def secrets_dir(self) -> Path:

@@ -81,7 +81,7 @@ def test_nobody_else_gets_token_files(stack: HubStack, marie: HubSession) -> Non
     ("secret", "allowed", "refused"),
     [
         ("gateway-api-token", [], ["users", "proxy", "services", "groups"]),
-        ("culler-api-token", ["users"], ["proxy", "services", "groups"]),
+        ("culler-api-token", [], ["users", "proxy", "services", "groups"]),
         ("supervisor-api-token", ["proxy", "info"], ["users", "services", "groups"]),
     ],
 )

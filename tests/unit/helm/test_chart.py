@@ -268,6 +268,7 @@ def test_authorities_of_a_centre_are_joined_to_it(tmp_path: Path) -> None:
 MISTAKES = {
     "no provider": ({"keycloak": {"enabled": False}}, "there is no identity provider"),
     "two providers": ({"oidc": {"issuer": "https://sso.example.org/realms/x"}}, "one identity"),
+    "warned too early": ({"cull": {"timeout": 600}}, "cull.warnBefore is not below"),
     "no store": ({"s3": {"enabled": False}}, "There is no object store"),
     "no database": ({"postgresql": {"enabled": False}}, "There is no database"),
     "two databases": ({"database": {"host": "db.example.org"}}, "there is one server"),

@@ -30,7 +30,7 @@ def up(
             "--port",
             min=1024,
             max=65000,
-            help="Public port; the services use the eleven after it. Kept for the life of the "
+            help="Public port; the services use the twelve after it. Kept for the life of the "
             "environment.",
             show_default="8000",
         ),

@@ -13,7 +13,16 @@ import typer
 from typer.core import TyperGroup
 
 from boresight_hub import __version__
-from boresight_hub.cli import cluster, demo, diagnosis, lifecycle, people
+from boresight_hub.cli import (
+    additions,
+    announce,
+    cluster,
+    demo,
+    diagnosis,
+    handed,
+    lifecycle,
+    people,
+)
 from boresight_hub.errors import BoresightError
 
 _EPILOG = (
@@ -77,5 +86,5 @@ def _root(
     pass
 
 
-for _group in (lifecycle, demo, diagnosis, people, cluster):
+for _group in (lifecycle, demo, diagnosis, people, announce, cluster, additions, handed):
     _group.register(app)

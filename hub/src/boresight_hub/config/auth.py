@@ -10,7 +10,7 @@ import asyncio
 import base64
 import hashlib
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyterhub.handlers import BaseHandler
 from oauthenticator.generic import GenericOAuthenticator
@@ -26,7 +26,11 @@ from tornado.httpclient import HTTPClientError
 from boresight_hub import oidc
 from boresight_hub.config.accessclient import AccessClient
 from boresight_hub.config.handlers import api_handlers
+from boresight_hub.config.idlehandlers import idle_handlers
+from boresight_hub.config.idlewatch import IdleWatch, Server
 from boresight_hub.config.idtoken import fetch_keys, verify_id_token
+from boresight_hub.config.pages import page_handlers
+from boresight_hub.config.records import Records
 from boresight_hub.config.serverholders import server_of_holder
 from boresight_hub.config.servers import make_holders
 from boresight_hub.config.sessions import OidcProvider, Session, Sessions, SessionUser
@@ -36,6 +40,8 @@ from boresight_hub.errors import CredentialError, SignInError
 from boresight_hub.settings import HubSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from traitlets.config import Config
 
 log = logging.getLogger(__name__)
@@ -59,9 +65,10 @@ class HubUser(SessionUser, Protocol):
 
 
 class HubApp(Protocol):
-    """What is needed of the application: its users."""
+    """What is needed of the application: its users, and its database."""
 
-    users: HubUsers
+    users: Any
+    db: Any
 
 
 def nonce_of(code_verifier: str) -> str:
@@ -146,6 +153,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         self.sessions = Sessions(OidcProvider(self.hub_settings))
         self.access = AccessClient(self.hub_settings, self.sessions.provider)
         self.keeper: TokenKeeper | None = None
+        self.watch: IdleWatch | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     def get_handlers(self, app: HubApp) -> list[tuple[object, ...]]:
@@ -162,7 +170,14 @@ class OidcAuthenticator(GenericOAuthenticator):
             holders=make_holders(self.hub_settings),
         )
         self._keeping = asyncio.create_task(self.keeper.run(), name="token-keeper")
-        return [*super().get_handlers(app), *api_handlers(self.keeper)]
+        watch = IdleWatch(self.hub_settings.idle, Records(app.db), running=lambda: _running(app))
+        self.watch = watch
+        return [
+            *super().get_handlers(app),
+            *api_handlers(self.keeper),
+            *idle_handlers(watch),
+            *page_handlers(),
+        ]
 
     async def discover(self) -> None:
         """Learn the provider's endpoints.
@@ -284,6 +299,14 @@ class OidcAuthenticator(GenericOAuthenticator):
         if access_token:
             await self.access.sign_out(user.name, access_token)
         return id_token
+
+
+def _running(app: HubApp) -> Iterator[tuple[str, Server]]:
+    """Servers that run, with their users' names; none that starts or stops just now."""
+    for user in app.users.values():
+        for spawner in list(user.spawners.values()):
+            if spawner.ready and not spawner.pending:
+                yield user.name, spawner
 
 
 def _is_orphan(app: HubApp, username: str, holder: str) -> bool:

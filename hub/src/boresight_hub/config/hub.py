@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL
@@ -14,7 +13,6 @@ from boresight_hub.settings import HubSettings
 if TYPE_CHECKING:
     from traitlets.config import Config
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _MAX_NAMED_SERVERS = 3
 _LOOK_AFTER_ROUTES_S = 10
 
@@ -40,7 +38,6 @@ def apply_hub(c: Config, settings: HubSettings) -> None:
         "formatters": {"console": {"class": "boresight_hub.logs.JsonFormatter"}},
         "loggers": {"boresight_hub": {"level": settings.log_level, "handlers": ["console"]}},
     }
-    hub.template_paths = [str(_TEMPLATES)]
     # the way back of a browser shows no page of somebody who has signed out
     hub.tornado_settings = {"headers": {"Cache-Control": "no-store"}}
     hub.allow_named_servers = True

@@ -12,6 +12,7 @@ SERVER_TOKEN_SCOPES = [
     "users:activity!user",
     "access:servers!server",
     "access:services!service=dask-gateway",
+    "access:services!service=batch",
     # dask-gateway asks with this token who its owner is
     "read:users:name!user",
     "read:users:groups!user",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from boresight_hub.config import idlehandlers
 from boresight_hub.config.handlers import CUSTOM_SCOPES, TOKEN_FILES_SCOPE
 from boresight_hub.settings import HubSettings
 
@@ -11,14 +12,15 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 GATEWAY = "dask-gateway"
+BATCH = "batch"
 CULLER = "idle-culler"
 SUPERVISOR = "supervisor"
 
 # on Kubernetes the kubelet supervises, and the hub restores routes by itself
 _SUPERVISOR_ROLE = {
     "name": "boresight-supervisor",
-    "description": "Restore routes after a restart of the proxy; end the hub",
-    "scopes": ["proxy", "read:hub", "shutdown"],
+    "description": "Restore routes after a restart of the proxy; end the hub; announce",
+    "scopes": ["proxy", "read:hub", "shutdown", idlehandlers.ANNOUNCE_SCOPE],
     "services": [SUPERVISOR],
 }
 
@@ -35,6 +37,7 @@ def apply_services(c: Config, settings: HubSettings) -> None:
             "/services/stac/": settings.url_of("stac"),
             "/services/access/": settings.url_of("access"),
             f"/services/{GATEWAY}/": settings.url_of("gateway"),
+            f"/services/{BATCH}/": settings.url_of("batch"),
         }
     c.JupyterHub.services = [
         {
@@ -57,8 +60,11 @@ def apply_services(c: Config, settings: HubSettings) -> None:
 
 def apply_roles(c: Config, settings: HubSettings) -> None:
     """Configure what each service may do: what it needs, and no more."""
-    c.JupyterHub.custom_scopes = CUSTOM_SCOPES
-    c.JupyterHub.extra_user_scopes = {f"access:services!service={GATEWAY}"}
+    c.JupyterHub.custom_scopes = CUSTOM_SCOPES | idlehandlers.CUSTOM_SCOPES
+    c.JupyterHub.extra_user_scopes = {
+        f"access:services!service={GATEWAY}",
+        f"access:services!service={BATCH}",
+    }
     c.JupyterHub.load_roles = [
         {
             "name": "boresight-gateway",
@@ -68,8 +74,8 @@ def apply_roles(c: Config, settings: HubSettings) -> None:
         },
         {
             "name": "boresight-culler",
-            "description": "Stop servers that nobody uses",
-            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+            "description": "Have servers judged, and stop those that nobody uses",
+            "scopes": [idlehandlers.JUDGE_SCOPE, "delete:servers"],
             "services": [CULLER],
         },
         *([_SUPERVISOR_ROLE] if settings.platform == "one-machine" else []),

@@ -21,7 +21,9 @@ import psutil
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any, Unicode
 
+from boresight_hub.config.examples import deliver
 from boresight_hub.config.holders import folder_name
+from boresight_hub.config.rescue import has_room, is_no_room, rescue_environment
 from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
 from boresight_hub.environment import blas_threads, user_environment
 from boresight_hub.errors import BoresightError, ServiceError
@@ -41,6 +43,8 @@ _HEAVY_EXTENSIONS = (
     "localtileserver.jupyter",
     "panel.io.jupyter_server_extension",
 )
+# Those of the toolkit, by name: servers have it, this process need not.
+_OWN_EXTENSIONS = ("boresight.workflows.home.server_extension",)
 # Workers that have one thread a core share the cores with these servers. Threads of BLAS wait for
 # one another by spinning: beside other work they cost a solve of small matrices far more than they
 # bring. Whoever wants them sets the variable before NumPy is loaded.
@@ -58,6 +62,8 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
     site_url = Unicode(config=True, help="address of the environment, without a slash at its end")
     examples_dir = Unicode(config=True, help="notebooks to put into every home; none when empty")
     user_env_of = Any(config=True, help="gives the environment for a user name and a token folder")
+    #: Variables that only the server of a full home gets.
+    _rescue: dict[str, str] = {}  # noqa: RUF012 - replaced at each start, never changed
 
     @property
     def home(self) -> Path:
@@ -95,6 +101,7 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
             # plots take their styles and scripts from here, not from a host outside
             "PANEL_CDN_ROOT": f"{self.site_url}{self.server.base_url}lab/extensions/panel/",
             MARKER: str(token_dir),
+            **self._rescue,
         }
 
     def get_args(self) -> list[str]:
@@ -105,7 +112,7 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
     async def start(self) -> tuple[str, int]:
         """Prepare home and token files, then start the process."""
         try:
-            await asyncio.to_thread(self._prepare_home)
+            self._rescue = await asyncio.to_thread(self._prepare_home)
             await self.keeper.add(self.user.name, self.holder)
         except BoresightError as exc:
             # shown on the page of the failed start
@@ -171,29 +178,27 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
             _send(process, "kill")
         psutil.wait_procs(alive, timeout=_GOODBYE_S)
 
-    def _prepare_home(self) -> None:
+    def _prepare_home(self) -> dict[str, str]:
+        """Make the home ready; returns variables by which a server starts in one that is full."""
         home = self.home
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.chmod(0o700)
-        if self.examples_dir:
-            copy_missing(Path(self.examples_dir), home / "examples")
+        try:
+            if self.examples_dir:
+                deliver(Path(self.examples_dir), home / "examples")
+        except OSError as exc:
+            if not is_no_room(exc):
+                raise
+        if has_room(home):
+            return {}
+        self.log.warning("the home of %s is full: its server starts as a rescue", self.user.name)
+        scratch = Path(self.state_dir) / "run" / "rescue" / folder_name(self.user.name)
+        return rescue_environment(scratch / self.holder)
 
     def _log_file(self) -> Path:
         folder = Path(self.state_dir) / "logs"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder / f"server-{folder_name(self.user.name)}{self.holder[6:]}.log"
-
-
-def copy_missing(source: Path, target: Path) -> None:
-    """Copy files of ``source`` that ``target`` lacks; what is there is never touched."""
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        hidden = any(part.startswith((".", "__pycache__")) for part in relative.parts)
-        destination = target / relative
-        if hidden or not path.is_file() or destination.exists() or destination.is_symlink():
-            continue
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, destination)
 
 
 def _processes_of(marker: str) -> list[psutil.Process]:
@@ -223,7 +228,8 @@ def write_lab_config(settings: HubSettings) -> Path:
     _link_panel_files(folder / "files")
     config = {
         "ServerApp": {
-            "jpserver_extensions": dict.fromkeys(_HEAVY_EXTENSIONS, False),
+            "jpserver_extensions": dict.fromkeys(_HEAVY_EXTENSIONS, False)
+            | dict.fromkeys(_OWN_EXTENSIONS, True),
         },
         # versions are the environment's business, and there may be no way out
         "LabApp": {

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from boresight_hub.embedded import keycloak, nodejs, people, secrets, versitygw
+from boresight_hub.embedded.goprograms import cache_dir
 from boresight_hub.reporting import Reporter
 from boresight_hub.settings import HubSettings
 
@@ -68,7 +69,7 @@ def _identities(settings: HubSettings) -> None:
 
 def _install_node(settings: HubSettings, say: Callable[[str], None]) -> None:
     """Install the Node packages, from the account's cache when another environment has them."""
-    kept = versitygw.cache_dir() / f"node-{_lock_digest()}"
+    kept = cache_dir() / f"node-{_lock_digest()}"
     target = nodejs.node_directory(settings)
     if _is_ours(kept) and not target.exists():
         say("taken from the cache")

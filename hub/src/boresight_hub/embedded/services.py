@@ -15,7 +15,7 @@ from boresight_hub.errors import SettingsError
 from boresight_hub.settings import HubSettings
 
 #: Every service, in the order people see them.
-NAMES = ("proxy", "s3-iam", "s3", "idp", "stac", "access", "hub", "gateway", "culler")
+NAMES = ("proxy", "s3-iam", "s3", "idp", "stac", "access", "hub", "gateway", "batch", "culler")
 
 _HUB_CONFIG = Path(__file__).parents[1] / "config" / "jupyterhub_config.py"
 _OWN = "BORESIGHT_"
@@ -103,6 +103,9 @@ def _table(settings: HubSettings) -> list[Service]:
             needs=["hub"],
             stop_stage=3,
             stop_timeout_s=3.0,
+        ),
+        _python_service(
+            settings, env, "batch", "/services/batch/health", needs=["access", "hub"], stop_stage=3
         ),
         _culler(settings, env),
     ]
@@ -239,6 +242,7 @@ def _python_service(
         "stac": settings.stac_url,
         "access": settings.sts_url,
         "gateway": settings.gateway_url,
+        "batch": settings.batch_url,
     }
     return Service(
         name=name,
@@ -281,8 +285,7 @@ def _culler(settings: HubSettings, env: dict[str, str]) -> Service:
                 "-m",
                 "boresight_hub.config.culler",
                 f"--url={settings.url_of('hub')}/hub/api",
-                f"--timeout={settings.server.cull_idle_after_s}",
-                f"--cull-every={settings.server.cull_every_s}",
+                f"--every={settings.idle.every_s}",
             ],
             env=env,
             secret_env={"JUPYTERHUB_API_TOKEN": "culler-api-token"},

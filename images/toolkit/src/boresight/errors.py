@@ -27,7 +27,11 @@
     │   ├── ForeignHrefError       an address outside our buckets
     │   ├── CatalogueError         unknown collection or item, or the catalogue refused
     │   └── ExpiredSessionError    the session is over: sign in again
+    ├── HubError                   the hub is out of reach
+    │   └── HubRefusal             it does not allow what was asked, and says why
     ├── ComputeError               no cluster, a limit, or work that failed
+    ├── BatchError                 the batch service refused, or a run took too long
+    ├── HomeError                  a snapshot, a restore, or a home without room
     ├── JobError                   no such job, or one that is not at the point for this
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
@@ -158,8 +162,24 @@ class ExpiredSessionError(AccessError):
     """The session is over: sign in again."""
 
 
+class HubError(BoresightError):
+    """The hub is out of reach."""
+
+
+class HubRefusal(HubError):  # noqa: N818 - an answer, not a failure
+    """The hub does not allow what was asked, and says why."""
+
+
 class ComputeError(BoresightError):
     """No cluster, a limit, or work that failed."""
+
+
+class BatchError(BoresightError):
+    """The batch service refused, or a run took too long."""
+
+
+class HomeError(BoresightError):
+    """A snapshot or a restore failed, or a home has no room."""
 
 
 class JobError(BoresightError):

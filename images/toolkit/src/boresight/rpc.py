@@ -115,6 +115,34 @@ class RpcModel:
             col = _polynomial(self.col_num, x, y, z) / _polynomial(self.col_den, x, y, z)
         return row * self.row_scale + self.row_off, col * self.col_scale + self.col_off
 
+    def project_with_derivatives(
+        self, lon: ArrayLike, lat: ArrayLike, height_ellipsoid_m: ArrayLike
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Ground to image, and how the position changes with the place.
+
+        Parameters
+        ----------
+        lon, lat, height_ellipsoid_m : array_like
+            As :meth:`project`.
+
+        Returns
+        -------
+        row, col : ndarray
+            Position, internal pixel convention [px].
+        derivatives : ndarray, shape (..., 2, 3)
+            Of row and column by longitude, latitude [px/deg] and height [px/m].
+        """
+        x, y, z = self._normalise(lon, lat, height_ellipsoid_m)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            row, *row_by = _rational(self.row_num, self.row_den, x, y, z)
+            col, *col_by = _rational(self.col_num, self.col_den, x, y, z)
+            row_by.append(_by_height(self.row_num, self.row_den, row, x, y, z))
+            col_by.append(_by_height(self.col_num, self.col_den, col, x, y, z))
+        by = np.stack([np.stack(row_by, axis=-1), np.stack(col_by, axis=-1)], axis=-2)
+        by *= np.array([[self.row_scale], [self.col_scale]])
+        by /= np.array([self.lon_scale, self.lat_scale, self.height_scale])
+        return row * self.row_scale + self.row_off, col * self.col_scale + self.col_off, by
+
     def localize(
         self, row: ArrayLike, col: ArrayLike, height_ellipsoid_m: ArrayLike
     ) -> tuple[FloatArray, FloatArray]:
@@ -252,3 +280,25 @@ def _rational(
     d_x, d_y = _derivatives(den, x, y, z)
     value = n / d
     return value, (n_x - value * d_x) / d, (n_y - value * d_y) / d
+
+
+def _by_height(
+    num: tuple[float, ...],
+    den: tuple[float, ...],
+    value: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+) -> FloatArray:
+    """Derivative by ``z`` of a rational function that has ``value``."""
+    n_z, d_z = _height_derivative(num, x, y, z), _height_derivative(den, x, y, z)
+    result: FloatArray = (n_z - value * d_z) / _polynomial(den, x, y, z)
+    return result
+
+
+def _height_derivative(
+    c: tuple[float, ...], x: FloatArray, y: FloatArray, z: FloatArray
+) -> FloatArray:
+    once = c[3] + x * (c[5] + x * c[17]) + y * (c[6] + x * c[10] + y * c[18])
+    result: FloatArray = once + z * (2 * (c[9] + x * c[13] + y * c[16]) + 3 * c[19] * z)
+    return result

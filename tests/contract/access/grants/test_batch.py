@@ -124,6 +124,26 @@ def test_revoked_it_opens_nothing_at_once(real: SigningStack, marie: SignIn) -> 
     assert signed_in.opens()
 
 
+def test_a_run_that_is_over_ends_its_own_grant(real: SigningStack, marie: SignIn) -> None:
+    grant, other = make(real, marie), make(real, marie)
+    running, beside = held(real, grant["credential"]), held(real, other["credential"])
+    assert running.opens()
+
+    def end(credential: str) -> int:
+        headers = {"authorization": f"Bearer {credential}"}
+        return real.request("DELETE", "batch-grants", headers=headers).status_code
+
+    secret = other["credential"].partition(":")[2]
+    for wrong in ("", grant["grant"], f"{grant['grant']}:{secret}", marie.held().secret_key):
+        assert end(wrong) == 401, wrong
+    assert running.opens()
+    assert end(grant["credential"]) == 204
+    assert not running.opens()
+    assert end(grant["credential"]) == 401
+    assert grant["grant"] not in listed(real, marie)
+    assert beside.opens()
+
+
 def test_it_ends_by_itself(real: SigningStack, marie: SignIn) -> None:
     lasting, short = make(real, marie, life_s=60), make(real, marie, life_s=2)
     assert held(real, short["credential"]).opens()

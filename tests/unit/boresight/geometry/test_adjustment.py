@@ -12,6 +12,7 @@ from support.frames import as_rotation, biased, designed, moved
 
 from boresight.errors import PointsError, SingularError
 from boresight.geometry import (
+    Adjustment,
     CorrelationOptions,
     FrameImage,
     Measurements,
@@ -125,6 +126,33 @@ def test_boresight_shared_by_images_with_their_own_attitude() -> None:
     # without a prior nothing tells boresight and attitudes apart
     with pytest.raises(SingularError, match="boresight"):
         adjust(images, seen, points, unknowns=unknowns)
+
+
+def test_a_tie_with_one_measurement_left_gives_the_images_nothing() -> None:
+    # along epipolar lines priors alone hold the images, a million times weaker than ties
+    cameras = [designed(biased(side, (0, 0, 0))) for side in ("left", "right")]
+    images = [RpcImage(camera.fit_rpc((100.0, 400.0)).rpc) for camera in cameras]
+    rng = np.random.default_rng(8)
+    n, u_px = 300, 0.02
+    row, col = rng.uniform(100, 900, (2, n))
+    height = rng.uniform(150, 300, n)
+    lon, lat = cameras[0].localize(row, col, height)
+    second = np.stack(cameras[1].project(lon, lat, height)) + u_px * rng.normal(size=(2, n))
+    second[1, :5] += 8.0
+
+    def refined(chosen: np.ndarray) -> Adjustment:
+        m = chosen.sum()
+        seen = Measurements.of(0, np.arange(m), row[chosen], col[chosen], u_px)
+        seen = seen.joined(Measurements.of(1, np.arange(m), *second[:, chosen], u_px))
+        ties = Points.ties(lon[chosen], lat[chosen], height[chosen])
+        return adjust(images, seen, ties, u_prior=10.0)
+
+    every, right = refined(np.ones(n, bool)), refined(np.arange(n) >= 5)
+    assert (~every.kept.reshape(2, n)[:, :5]).any(axis=0).all()
+    # what is left of the five is their other measurement, or none
+    np.testing.assert_array_equal(every.kept.reshape(2, n)[:, 5:], right.kept.reshape(2, n - 5))
+    np.testing.assert_allclose(every.values, right.values, rtol=0, atol=1e-5)
+    assert np.abs(every.values[1] - every.values[3]) < 5 * u_px
 
 
 def test_control_points_in_a_line() -> None:

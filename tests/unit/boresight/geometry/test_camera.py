@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rasterio.transform import RPCTransformer
 from scipy.spatial.transform import Rotation
+from support.comparisons import Recorder
 from support.frames import as_rotation, biased, designed
 
 from boresight.errors import InputError, NonConvergenceError, SingularError
@@ -79,7 +80,8 @@ def test_axes_are_checked() -> None:
         FocalPlane((10, 10), 3, np.zeros(6), np.zeros(10))
 
 
-def test_rational_model_of_the_camera_by_gdal() -> None:
+@pytest.mark.others
+def test_rational_model_of_the_camera_by_gdal(compared: Recorder) -> None:
     camera = designed(biased("right", BIAS)).turned(as_rotation(BIAS))
     fit = camera.fit_rpc((0.0, 500.0))
     assert fit.max_residual_px < 1e-4
@@ -87,12 +89,15 @@ def test_rational_model_of_the_camera_by_gdal() -> None:
     lon, lat = camera.localize(row, col, height)
     with RPCTransformer(to_rasterio(fit.rpc)) as gdal:
         theirs = gdal.rowcol(lon, lat, height, op=float)
-    assert np.abs(np.array(theirs[0]) - row).max() < 0.01
-    assert np.abs(np.array(theirs[1]) - col).max() < 0.01
+    apart = np.abs([theirs[0] - row, theirs[1] - col]).max()
+    compared("RPC fitted to a frame camera", "GDAL's transformer", apart, 0.01, "px")
 
 
+@pytest.mark.others
 @pytest.mark.parametrize("name", ["gizeh/img1", "ventoux/left_image"])
-def test_fit_to_a_real_model_localised_by_shareloc(real_data: Path, name: str) -> None:
+def test_fit_to_a_real_model_localised_by_shareloc(
+    real_data: Path, name: str, compared: Recorder
+) -> None:
     from shareloc.geomodels.rpc import RPC
 
     with quiet():
@@ -122,8 +127,8 @@ def test_fit_to_a_real_model_localised_by_shareloc(real_data: Path, name: str) -
     ground = theirs.direct_loc_h(row, col, height)
     with RPCTransformer(to_rasterio(fit.rpc)) as gdal:
         by_gdal = gdal.rowcol(ground[:, 0], ground[:, 1], height, op=float)
-    assert np.abs(np.array(by_gdal[0]) - row).max() < 0.01
-    assert np.abs(np.array(by_gdal[1]) - col).max() < 0.01
+    apart = np.abs([by_gdal[0] - row, by_gdal[1] - col]).max()
+    compared("RPC fitted to shareloc's places", "GDAL's transformer", apart, 0.01, "px")
 
 
 def test_too_few_points_for_a_rational_model() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.comparisons import Recorder
 
 from boresight.geometry import Measurements, Points, RpcImage, adjust
 from boresight.io import RpcModel, read_rpc
@@ -39,8 +40,11 @@ def ours(rpcs: list[RpcModel], seen: np.ndarray, guess: np.ndarray) -> np.ndarra
     return np.stack([found.points.lon, found.points.lat, found.points.height_m], axis=1)
 
 
+@pytest.mark.others
 @pytest.mark.parametrize(("folder", "first", "second"), PAIRS)
-def test_places_of_ties_agree(real_data: Path, folder: str, first: str, second: str) -> None:
+def test_places_of_ties_agree(
+    real_data: Path, folder: str, first: str, second: str, compared: Recorder
+) -> None:
     paths = [real_data / folder / f"{name}.geom" for name in (first, second)]
     rpcs = [read_rpc(path) for path in paths]
     rng = np.random.default_rng(1)
@@ -57,7 +61,7 @@ def test_places_of_ties_agree(real_data: Path, folder: str, first: str, second: 
         theirs, found = shareloc_places(paths, noisy), ours(rpcs, noisy, guess)
         for one in rpcs:
             apart = np.array(one.project(*found.T)) - one.project(*theirs.T)
-            assert np.abs(apart).max() < tolerance_px
+            compared("triangulation", "shareloc", np.abs(apart).max(), tolerance_px, "px")
         if noise_px == 0:
             assert np.abs(found[:, 2] - height).max() < 0.01  # m
         else:

@@ -12,6 +12,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import RPCTransformer
+from support.comparisons import Recorder
 from support.rpcs import WRITERS, toy_rpc, write_geom
 
 from boresight.errors import ImageError, NonConvergenceError, RpcError
@@ -42,8 +43,9 @@ def shareloc_model(path: Path | str):  # type: ignore[no-untyped-def]
         return RPC.load(str(path))
 
 
+@pytest.mark.others
 @pytest.mark.parametrize("name", REAL)
-def test_real_images_agree_with_shareloc(real_data: Path, name: str) -> None:
+def test_real_images_agree_with_shareloc(real_data: Path, name: str, compared: Recorder) -> None:
     image, geom = real_data / f"{name}.tif", real_data / f"{name}.geom"
     rpc, info = read_rpc(image), image_info(image)
     rows, cols = grid(info.shape)
@@ -52,15 +54,18 @@ def test_real_images_agree_with_shareloc(real_data: Path, name: str) -> None:
         lon, lat = rpc.localize(rows, cols, height)
         # shareloc counts from the corner too, but in the full image
         row, col, _ = theirs.inverse_loc(lon, lat, np.full(lon.size, height))
-        assert np.abs(row - info.transform.f - rows).max() < 1e-5
-        assert np.abs(col - info.transform.c - cols).max() < 1e-5
+        apart = [row - info.transform.f - rows, col - info.transform.c - cols]
+        what = "image of a place, real RPCs (.geom)"
+        compared(what, "shareloc", np.abs(apart).max(), 1e-5, "px")
         point = theirs.direct_loc_h(rows + info.transform.f, cols + info.transform.c, height)
-        assert np.abs(point[:, 0] - lon).max() < 1e-8
-        assert np.abs(point[:, 1] - lat).max() < 1e-8
+        apart = [point[:, 0] - lon, point[:, 1] - lat]
+        what = "place of a pixel, real RPCs (.geom)"
+        compared(what, "shareloc", np.abs(apart).max(), 1e-8, "deg")
 
 
+@pytest.mark.others
 @pytest.mark.parametrize("name", REAL)
-def test_real_images_agree_with_gdal(real_data: Path, name: str) -> None:
+def test_real_images_agree_with_gdal(real_data: Path, name: str, compared: Recorder) -> None:
     image = real_data / f"{name}.tif"
     rpc = read_rpc(image)
     rows, cols = grid(image_info(image).shape)
@@ -68,8 +73,8 @@ def test_real_images_agree_with_gdal(real_data: Path, name: str) -> None:
     with RPCTransformer(to_rasterio(rpc)) as gdal:
         row, col = gdal.rowcol(lon, lat, zs=np.full(lon.size, rpc.height_off), op=lambda v: v)
     # GDAL's transformer counts from the corner of the first pixel, as we do
-    assert np.abs(np.asarray(row) - rows).max() < 0.01
-    assert np.abs(np.asarray(col) - cols).max() < 0.01
+    apart = np.abs([np.asarray(row) - rows, np.asarray(col) - cols]).max()
+    compared("image of a place, real RPCs (TIFF)", "GDAL", apart, 0.01, "px")
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -82,14 +87,16 @@ def test_real_round_trip(real_data: Path, name: str) -> None:
         assert np.hypot(row - rows, col - cols).max() < 1e-5
 
 
-def test_dimap_equals_geom_on_ventoux(real_data: Path) -> None:
+@pytest.mark.others
+def test_dimap_equals_geom_on_ventoux(real_data: Path, compared: Recorder) -> None:
     folder = real_data / "ventoux"
     dimap = read_rpc(next(folder.glob("RPC*.XML")))
     geom = read_rpc(folder / "left_image.geom")
     rows, cols = np.meshgrid(np.linspace(0, 41801, 9), np.linspace(0, 39182, 9))
     lon, lat = geom.localize(rows, cols, 1000.0)
     row, col = dimap.project(lon, lat, 1000.0)
-    assert np.hypot(row - rows, col - cols).max() < 1e-6
+    apart = np.hypot(row - rows, col - cols).max()
+    compared("image of a place, .geom of Ventoux", "its DIMAP RPC", apart, 1e-6, "px")
 
 
 @pytest.mark.parametrize("name", REAL)

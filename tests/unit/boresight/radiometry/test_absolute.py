@@ -16,6 +16,7 @@ from boresight.errors import (
     EmptyFrameError,
     InputError,
     NotFiniteError,
+    SingularError,
     SpectralRangeError,
     TooFewFramesError,
     UnitsError,
@@ -219,7 +220,7 @@ def test_fusion_refuses_what_it_cannot_tell() -> None:
     assert fuse_gains(answers).gain.number == pytest.approx(10.0)
     with pytest.raises(TooFewFramesError, match="at least 3"):
         fuse_gains(answers[:2])
-    with pytest.raises(InputError, match="singular"):
+    with pytest.raises(SingularError, match="singular"):
         fuse_gains([GainEstimate("a", 7.0, gain(10.0, 0.1)) for _ in range(4)])
     with pytest.raises(InputError, match="an uncertainty above 0"):
         fuse_gains([*answers, GainEstimate("a", 9.0, gain(10.0, 0.0))])

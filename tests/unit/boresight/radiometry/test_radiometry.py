@@ -19,6 +19,7 @@ from boresight.errors import (
     InputError,
     NotFiniteError,
     SaturatedError,
+    SingularError,
     TooFewFramesError,
     UnitsError,
 )
@@ -304,7 +305,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], type
         linearity,
         ([*[LADDER.frames[0]] * 5, *[LADDER.frames[9]] * 5], LADDER.radiance_stated[[0, 9] * 5]),
         {"degree": 5},
-        InputError,
+        SingularError,
     ),
 }
 

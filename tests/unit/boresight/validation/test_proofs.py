@@ -13,7 +13,15 @@ from boresight.validation.degradation import degradations, markdown_degradations
 from boresight.validation.proof import ProofError
 
 #: those that take a tenth of a second a trial; the others are run by `poe test-slow`
-QUICK = {"absolute gain, site", "absolute gain, another instrument", "absolute gain, Moon"}
+QUICK = {
+    "absolute gain, site",
+    "absolute gain, another instrument",
+    "absolute gain, Moon",
+    "striping",
+    "surface model, accuracy",
+    "surface model, bands",
+    "surface model, error over slope",
+}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from boresight_hub.config.auth import OidcAuthenticator, apply_auth, nonce_of
 from boresight_hub.config.hub import apply_hub, apply_proxy
 from boresight_hub.config.serverholders import holder_of_server, server_of_holder
 from boresight_hub.config.services import apply_roles, apply_services
-from boresight_hub.config.spawner import OneMachineSpawner, apply_spawner, copy_missing
+from boresight_hub.config.spawner import OneMachineSpawner, apply_spawner
 from boresight_hub.errors import SettingsError
 from boresight_hub.settings import HubSettings, OidcSettings
 
@@ -59,6 +59,7 @@ def test_one_origin_and_everything_on_loopback(settings: HubSettings) -> None:
         "/services/access/": "http://127.0.0.1:9005",
         "/services/stac/": "http://127.0.0.1:9006",
         "/services/dask-gateway/": "http://127.0.0.1:9007",
+        "/services/batch/": "http://127.0.0.1:9012",
     }
 
 
@@ -88,8 +89,8 @@ def test_services_may_do_what_they_need_and_no_more(settings: HubSettings) -> No
             "read:users:name",
             "read:users:groups",
         },
-        "idle-culler": {"list:users", "read:users:activity", "read:servers", "delete:servers"},
-        "supervisor": {"proxy", "read:hub", "shutdown"},
+        "idle-culler": {"custom:boresight:judge-idle", "delete:servers"},
+        "supervisor": {"proxy", "read:hub", "shutdown", "custom:boresight:announce"},
     }
     assert not any(service.get("admin") for service in c.JupyterHub.services)
     assert {service["name"] for service in c.JupyterHub.services} == set(granted)
@@ -132,21 +133,3 @@ def test_names_of_servers_do_not_collide() -> None:
     names = ["", "default", "name-default", "name-"]
     assert len({holder_of_server(name) for name in names}) == len(names)
     assert server_of_holder("worker-1") is None
-
-
-def test_examples_never_overwrite(tmp_path: Path) -> None:
-    source, target = tmp_path / "notebooks", tmp_path / "home" / "examples"
-    (source / "quickstart" / ".ipynb_checkpoints").mkdir(parents=True)
-    (source / "quickstart" / "a.ipynb").write_text("delivered a")
-    (source / "quickstart" / "b.ipynb").write_text("delivered b")
-    (source / "quickstart" / ".ipynb_checkpoints" / "a.ipynb").write_text("no")
-    (target / "quickstart").mkdir(parents=True)
-    (target / "quickstart" / "a.ipynb").write_text("changed by marie")
-    elsewhere = tmp_path / "elsewhere"
-    (target / "quickstart" / "b.ipynb").symlink_to(elsewhere)
-    copy_missing(source, target)
-    (target / "quickstart" / "b.ipynb").unlink()
-    assert not elsewhere.exists()
-    copy_missing(source, target)
-    found = {p.name: p.read_text() for p in target.rglob("*") if p.is_file()}
-    assert found == {"a.ipynb": "changed by marie", "b.ipynb": "delivered b"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from boresight_hub.embedded import versitygw
+from boresight_hub.embedded.goprograms import GoProgram
 from boresight_hub.errors import ProvisionError
 from boresight_hub.settings import HubSettings
 
@@ -18,7 +19,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubSettings:
     monkeypatch.setenv("BORESIGHT_CACHE_DIR", str(tmp_path / "cache"))
     source = tmp_path / "built"
     source.write_bytes(b"#!/bin/sh\necho server\n")
-    versitygw._place(source, _kept(tmp_path))
+    versitygw.PROGRAM.place(source, _kept(tmp_path))
     return HubSettings(state_dir=tmp_path / "state", port=23580)
 
 
@@ -33,10 +34,10 @@ def _kept(tmp_path: Path) -> Path:
 def no_build(monkeypatch: pytest.MonkeyPatch) -> None:
     """Building is refused, as without a network."""
 
-    def build(settings: HubSettings, say: object) -> Path:
+    def build(program: GoProgram, work: Path, say: object) -> Path:
         raise ProvisionError("building was tried")
 
-    monkeypatch.setattr(versitygw, "_build", build)
+    monkeypatch.setattr(GoProgram, "build", build)
 
 
 @pytest.mark.usefixtures("no_build")

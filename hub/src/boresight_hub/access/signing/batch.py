@@ -5,7 +5,8 @@ A batch run is given one text, its *credential* (``id:secret``), in a file of it
 - S3 clients renew by themselves, unmodified: the file's name in
   ``AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE``, the address of ``/credentials`` in
   ``AWS_CONTAINER_CREDENTIALS_FULL_URI``;
-- ``POST /batch-grants/token`` gives tokens for the other services (RFC 8693 behind it).
+- ``POST /batch-grants/token`` gives tokens for the other services (RFC 8693 behind it);
+- ``DELETE /batch-grants`` ends the grant itself, when the run is over.
 
 The grant is made by an exchange from its owner's token, has the owner's groups of the moment, ends
 at a time that is said when it is made, and at once when its owner revokes it or signs out
@@ -67,6 +68,7 @@ class BatchGrants:
         add = router.add_api_route
         add("/batch-grants", self.make, methods=["POST"], openapi_extra=body_of(BatchGrantRequest))
         add("/batch-grants", self.list_mine, methods=["GET"])
+        add("/batch-grants", self.end, methods=["DELETE"])
         add(
             "/batch-grants/token",
             self.token,
@@ -107,6 +109,11 @@ class BatchGrants:
         """Revoke one of one's own batch grants; its S3 sessions end with it."""
         caller = await self._callers.person(request.headers)
         await self._callers.grants.revoke(caller, grant_id, "batch")
+        return Response(status_code=204, headers=_HEADERS)
+
+    async def end(self, request: Request) -> Response:
+        """End the grant whose credential is shown: its run is over."""
+        await self._callers.end_batch_run(bearer_token(request))
         return Response(status_code=204, headers=_HEADERS)
 
     async def token(self, request: Request) -> Response:

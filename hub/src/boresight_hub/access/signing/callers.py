@@ -114,13 +114,16 @@ class Callers:
         ------
         SigningError
         """
-        key_id, _, secret = credential.partition(":")
-        key = self._authentic(key_id, secret, "batch")
-        if key is None:
-            raise _bad_credentials(
-                "The batch grant is unknown, was revoked, has ended, or its secret is wrong."
-            )
-        return await self._of_grant(key)
+        return await self._of_grant(self._batch_grant(credential))
+
+    async def end_batch_run(self, credential: str) -> None:
+        """End the grant of a batch run and its sessions; nothing else of its owner's.
+
+        Raises
+        ------
+        SigningError
+        """
+        await self.grants.remove(self._batch_grant(credential))
 
     async def token_for(self, caller: Caller, audience: str) -> oidc.Tokens:
         """Token of the person behind a batch run for another service.
@@ -130,6 +133,15 @@ class Callers:
         SigningError
         """
         return await self.grants.asked(self.grants.exchanged(caller.token, audience))
+
+    def _batch_grant(self, credential: str) -> ApiKey:
+        key_id, _, secret = credential.partition(":")
+        key = self._authentic(key_id, secret, "batch")
+        if key is None:
+            raise _bad_credentials(
+                "The batch grant is unknown, was revoked, has ended, or its secret is wrong."
+            )
+        return key
 
     def _authentic(self, key_id: str, secret: str, kind: Kind) -> ApiKey | None:
         if len(key_id) > _MAX_SECRET_CHARS or len(secret) > _MAX_SECRET_CHARS:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment
 
+from boresight_hub.config.language import translate
 from boresight_hub.errors import SettingsError
 from boresight_hub.settings_kubernetes import KubernetesSettings, ProfileSettings
 
@@ -20,7 +21,7 @@ _FORM = Environment(autoescape=True).from_string(
     """\
 {% if note %}<p class="alert alert-warning" role="status">{{ note }}</p>{% endif %}
 <fieldset class="boresight-profiles">
-<legend>What do you need?</legend>
+<legend>{{ legend }}</legend>
 {% for offer in offers %}
 <div class="form-check mb-3">
 <input class="form-check-input" type="radio" name="profile" id="profile-{{ offer.profile.slug }}"
@@ -53,23 +54,33 @@ class Offer:
 
     profile: ProfileSettings
     reason: str
+    language: str = "en"
 
     @property
     def size(self) -> str:
         """What a server of it has, in words."""
-        profile = self.profile
-        extra = "".join(f", {n} of {name}" for name, n in profile.extra_resource_limits.items())
+        profile, language = self.profile, self.language
+        extra = "".join(
+            translate(language, ", {n} of {name}", n=n, name=name)
+            for name, n in profile.extra_resource_limits.items()
+        )
         cores = "core" if profile.cores_limit == 1 else "cores"
-        return (
-            f"up to {profile.cores_limit:g} {cores} and {profile.memory_limit_gib:g} GiB{extra} "
-            f"({profile.memory_guarantee_gib:g} GiB guaranteed)"
+        return translate(
+            language,
+            f"up to {{cores}} {cores} and {{memory}} GiB{{extra}} ({{guaranteed}} GiB guaranteed)",
+            cores=f"{profile.cores_limit:g}",
+            memory=f"{profile.memory_limit_gib:g}",
+            extra=extra,
+            guaranteed=f"{profile.memory_guarantee_gib:g}",
         )
 
 
-def offers(settings: KubernetesSettings, groups: Collection[str]) -> list[Offer]:
+def offers(
+    settings: KubernetesSettings, groups: Collection[str], language: str = "en"
+) -> list[Offer]:
     """Every profile, with the reason why somebody in ``groups`` may not use it."""
     return [
-        Offer(profile, "" if _is_open(profile, groups) else _why_not(profile))
+        Offer(profile, "" if _is_open(profile, groups) else _why_not(profile, language), language)
         for profile in settings.profiles
     ]
 
@@ -120,7 +131,12 @@ def choose(
 
 
 def form(
-    settings: KubernetesSettings, groups: Collection[str], chosen: str = "", *, note: str = ""
+    settings: KubernetesSettings,
+    groups: Collection[str],
+    chosen: str = "",
+    *,
+    note: str = "",
+    language: str = "en",
 ) -> str:
     """Form in which somebody chooses; empty when there is nothing to choose or to tell.
 
@@ -132,21 +148,24 @@ def form(
         What they had the last time.
     note : str
         Shown above it.
+    language : str
+        Of the page; names and descriptions are as whoever runs the environment wrote them.
     """
-    shown = offers(settings, groups)
+    shown = offers(settings, groups, language)
     available = [offer.profile for offer in shown if not offer.reason]
     if not available or (len(shown) < 2 and not note):
         return ""
     if chosen not in {profile.slug for profile in available}:
         chosen = choose(settings, groups, {}).slug
-    return _FORM.render(offers=shown, chosen=chosen, note=note)
+    legend = translate(language, "What do you need?")
+    return _FORM.render(offers=shown, chosen=chosen, note=note, legend=legend)
 
 
 def _is_open(profile: ProfileSettings, groups: Collection[str]) -> bool:
     return not profile.groups or bool(set(profile.groups) & set(groups))
 
 
-def _why_not(profile: ProfileSettings) -> str:
-    names = " or ".join(profile.groups)
+def _why_not(profile: ProfileSettings, language: str) -> str:
+    names = translate(language, " or ").join(profile.groups)
     whom = "its leader" if len(profile.groups) == 1 else "a leader of theirs"
-    return f"For members of {names}. Ask {whom} to be added."
+    return translate(language, f"For members of {{names}}. Ask {whom} to be added.", names=names)

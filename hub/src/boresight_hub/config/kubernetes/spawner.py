@@ -19,6 +19,7 @@ from traitlets import Any as AnyTrait
 from boresight_hub.config.kubernetes import explain, profiles
 from boresight_hub.config.kubernetes.progress import History, step_of
 from boresight_hub.config.kubernetes.secretholders import TOKENS_LABEL
+from boresight_hub.config.language import language_of_request
 from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
 from boresight_hub.environment import (
     POD_TOKEN_DIR,
@@ -262,6 +263,8 @@ def form_of(spawner: PodSpawner) -> str:
         spawner.group_names,
         chosen,
         note=_ended.get((spawner.user.name, spawner.name), ""),
+        # the page that asked; there is none when a start that was asked otherwise has failed
+        language="en" if spawner.handler is None else language_of_request(spawner.handler),
     )
 
 

@@ -17,11 +17,17 @@ from boresight.dsm.grids import SeamStatistics, Tile, mosaic, resample, sample, 
 from boresight.dsm.planes import Facet, FacetOptions, Solid, fit_facets, fit_plane
 from boresight.dsm.plots import plot_banding, plot_comparison, plot_shift, plot_slope_error
 from boresight.dsm.shading import gradient, hillshade, slope_deg
+from boresight.dsm.uncertainty import (
+    ComparisonUncertainty,
+    comparison_uncertainty,
+    shift_uncertainty,
+)
 
 __all__ = [
     "LE90_ESTIMATOR",
     "Banding",
     "Comparison",
+    "ComparisonUncertainty",
     "ErrorSummary",
     "Facet",
     "FacetOptions",
@@ -33,6 +39,7 @@ __all__ = [
     "Tile",
     "banding",
     "compare",
+    "comparison_uncertainty",
     "coregister",
     "fit_facets",
     "fit_plane",
@@ -47,6 +54,7 @@ __all__ = [
     "resample",
     "sample",
     "seam_statistics",
+    "shift_uncertainty",
     "slope_deg",
     "slope_error",
     "statistics",

@@ -70,26 +70,41 @@ def _search(
     power: np.float32,
     scores: FloatArray,
 ) -> tuple[int, int]:
-    """Best whole shift around a first guess by zero-mean normalised correlation."""
+    """Best whole shift around a first guess by zero-mean normalised correlation.
+
+    Sums and squares of all windows come from summed-area tables of the piece that they cover.
+    """
     best, best_row, best_col = -2.0, 0, 0
-    n = np.float32(side * side)
-    for i in range(-reach, reach + 1):
-        for j in range(-reach, reach + 1):
-            s = np.float32(0.0)
-            ss = np.float32(0.0)
-            rs = np.float32(0.0)
-            base = secondary[row0 + i, col0 + j]
+    size = side + 2 * reach
+    piece = np.empty((size, size), np.float32)
+    piece[:, :] = secondary[row0 - reach : row0 + side + reach, col0 - reach : col0 + side + reach]
+    _centre(piece, size)
+    sums, squares = np.zeros((size + 1, size + 1)), np.zeros((size + 1, size + 1))
+    for r in range(size):
+        s, ss = 0.0, 0.0
+        for c in range(size):
+            value = float(piece[r, c])
+            s += value
+            ss += value * value
+            sums[r + 1, c + 1] = sums[r, c + 1] + s
+            squares[r + 1, c + 1] = squares[r, c + 1] + ss
+    n = float(side * side)
+    for i in range(2 * reach + 1):
+        for j in range(2 * reach + 1):
+            product = np.float32(0.0)
             for r in range(side):
                 for c in range(side):
-                    value = secondary[row0 + i + r, col0 + j + c] - base
-                    s += value
-                    ss += value * value
-                    rs += value * template[r, c]
+                    product += piece[i + r, j + c] * template[r, c]
+            s = sums[i + side, j + side] - sums[i, j + side] - sums[i + side, j] + sums[i, j]
+            ss = squares[i + side, j + side] - squares[i, j + side]
+            ss += squares[i, j] - squares[i + side, j]
+            # what differences of tables leave of a window without texture is rounding
             variance = ss - s * s / n
-            score = float(rs / np.sqrt(variance * power)) if variance > 0 else -2.0
-            scores[i + reach, j + reach] = score
+            known = variance > 1e-12 * squares[size, size]
+            score = float(product) / math.sqrt(variance * power) if known else -2.0
+            scores[i, j] = score
             if score > best:
-                best, best_row, best_col = score, i, j
+                best, best_row, best_col = score, i - reach, j - reach
     return best_row, best_col
 
 

@@ -33,6 +33,12 @@ _ROUGH_STEPS = 6
 #: smallest eigenvalue of the normal matrix of unit diagonal
 _SINGULAR = 1e-10
 
+#: the same of a point's own matrix: below, a direction is held by nothing but rounding
+_UNHELD = 1e-12
+
+#: standard uncertainty of a place along such a direction [m]
+_FAR_M = 1e4
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -67,47 +73,27 @@ class Problem:
         for ids, image in zip(unknowns, images, strict=True):
             self.scale[ids] = image.steps
 
-    def _project(
-        self, index: int, values: FloatArray, places: FloatArray, moved: FloatArray | float = 0.0
-    ) -> FloatArray:
-        chosen = self.measured.point[self.rows_of[index]]
-        east, north, up = np.moveaxis(places[chosen] + moved, -1, 0)
-        p = self.points
-        row, col = self.images[index].project(
-            values,
-            p.lon[chosen] + east / self.east_per_deg[chosen],
-            p.lat[chosen] + north / METRES_PER_DEG,
-            p.height_m[chosen] + up,
-        )
-        return np.stack([row, col], axis=-1)
-
     def linearise(
         self, values: FloatArray, places: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Residuals (n, 2), derivatives by unknowns (n, 2, k) and by places (n, 2, 3)."""
-        m = self.measured
+        m, p = self.measured, self.points
         n = m.row.size
         residual = np.empty((n, 2))
         by_value, by_place = np.zeros((n, 2, self.count)), np.empty((n, 2, 3))
-        measured = np.stack([m.row, m.col], axis=-1)
-        for i, rows in enumerate(self.rows_of):
+        lon = p.lon + places[:, 0] / self.east_per_deg
+        lat = p.lat + places[:, 1] / METRES_PER_DEG
+        height = p.height_m + places[:, 2]
+        for rows, ids, image in zip(self.rows_of, self.unknowns, self.images, strict=True):
             if rows.size == 0:
                 continue
-            own = values[self.unknowns[i]]
-            residual[rows] = measured[rows] - self._project(i, own, places)
-            for k, (number, step) in enumerate(
-                zip(self.unknowns[i], self.images[i].steps, strict=True)
-            ):
-                change = np.zeros(own.size)
-                change[k] = step
-                ahead = self._project(i, own + change, places)
-                behind = self._project(i, own - change, places)
-                by_value[rows, :, number] = (ahead - behind) / (2.0 * step)
-            for axis in range(3):
-                shift = np.eye(3)[axis]
-                ahead = self._project(i, own, places, shift)
-                behind = self._project(i, own, places, -shift)
-                by_place[rows, :, axis] = (ahead - behind) / 2.0
+            at = m.point[rows]
+            seen = image.linearise(values[ids], lon[at], lat[at], height[at])
+            residual[rows, 0], residual[rows, 1] = m.row[rows] - seen.row, m.col[rows] - seen.col
+            by_value[np.ix_(rows, np.arange(2), ids)] = seen.by_value
+            by_place[rows] = seen.by_ground
+        by_place[..., 0] /= self.east_per_deg[m.point, None]
+        by_place[..., 1] /= METRES_PER_DEG
         if not np.isfinite(residual).all():
             lost = int((~np.isfinite(residual)).any(axis=1).sum())
             raise PointsError(
@@ -152,26 +138,25 @@ class Problem:
         values, places = start
         count, points = self.count, self.points.lon.size
         w_value, w_place = by_value * weight[:, None, None], by_place * weight[:, None, None]
-        normal = np.einsum("nij,nik->jk", w_value, by_value) + np.diag(self.prior)
-        right = np.einsum("nij,ni->j", w_value, residual) - self.prior * values
+        normal = w_value.reshape(-1, count).T @ by_value.reshape(-1, count) + np.diag(self.prior)
+        right = w_value.reshape(-1, count).T @ residual.ravel() - self.prior * values
         own = np.zeros((points, 3, 3))
         own_right = -self.point_prior * places
         mixed = np.zeros((points, count, 3))
-        np.add.at(own, self.measured.point, np.einsum("nij,nik->njk", w_place, by_place))
-        np.add.at(own_right, self.measured.point, np.einsum("nij,ni->nj", w_place, residual))
-        np.add.at(mixed, self.measured.point, np.einsum("nij,nik->njk", w_value, by_place))
+        chosen = self.measured.point
+        np.add.at(own, chosen, w_place.transpose(0, 2, 1) @ by_place)
+        np.add.at(own_right, chosen, np.einsum("nij,ni->nj", w_place, residual))
+        np.add.at(mixed, chosen, w_value.transpose(0, 2, 1) @ by_place)
         index = np.arange(3)
         own[:, index, index] += self.point_prior
-        # points without any weight left (all their measurements are outliers) stay where they are
-        own[:, index, index] += 1e-12 / FIXED_M
-        inverse: FloatArray = np.asarray(np.linalg.inv(own), dtype=np.float64)
-        reduced = normal - np.einsum("pki,pij,plj->kl", mixed, inverse, mixed)
-        right = right - np.einsum("pki,pij,pj->k", mixed, inverse, own_right)
+        inverse, unknown = _inverted(own)
+        carried = mixed @ inverse
+        reduced = normal - _columns(carried) @ _columns(mixed).T
+        right = right - np.einsum("pkj,pj->k", carried, own_right)
         d_values, covariance = self._invert(reduced, right)
-        d_places = np.einsum(
-            "pij,pj->pi", inverse, own_right - np.einsum("pki,k->pi", mixed, d_values)
-        )
-        return d_values, d_places, (covariance, inverse, mixed)
+        left = own_right - np.einsum("pki,k->pi", mixed, d_values)
+        d_places = (inverse @ left[:, :, None])[:, :, 0]
+        return d_values, d_places, (covariance, inverse + unknown, carried)
 
     def _invert(self, reduced: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.count == 0:
@@ -204,16 +189,42 @@ class Problem:
         parts: tuple[FloatArray, FloatArray, FloatArray],
         steps: int,
     ) -> Solution:
-        covariance, inverse, mixed = parts
-        carried = np.einsum("kl,plj,pji->pki", covariance, mixed, inverse)  # -(value, place)
-        back = np.einsum("pij,pkj,pkl->pil", inverse, mixed, carried)
-        own = inverse + back
+        covariance, inverse, carried = parts
+        points, count = carried.shape[:2]
+        # covariance of unknowns and places, but for its sign
+        cross = (covariance @ _columns(carried)).reshape(count, points, 3).transpose(1, 0, 2)
+        own = inverse + carried.transpose(0, 2, 1) @ cross
         chosen = self.measured.point
-        fitted = np.einsum("nik,kl,njl->nij", by_value, covariance, by_value)
-        cross = np.einsum("nik,nkl,njl->nij", by_value, carried[chosen], by_place)
-        fitted -= cross + cross.transpose(0, 2, 1)
-        fitted += np.einsum("nik,nkl,njl->nij", by_place, own[chosen], by_place)
+        fitted = by_value @ covariance @ by_value.transpose(0, 2, 1)
+        both = by_value @ cross[chosen] @ by_place.transpose(0, 2, 1)
+        fitted -= both + both.transpose(0, 2, 1)
+        fitted += by_place @ own[chosen] @ by_place.transpose(0, 2, 1)
         return Solution(values, places, residual, covariance, own, fitted, steps)
+
+
+def _columns(by_point: FloatArray) -> FloatArray:
+    """Shape (points, k, 3) to (k, 3 points)."""
+    return by_point.transpose(1, 0, 2).reshape(by_point.shape[1], -1)
+
+
+def _inverted(own: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Inverse of each point's matrix, and the variance of the directions that nothing holds.
+
+    Along these (the line of sight of a point whose other measurements are outliers) the point
+    stays where it is, and gives the images' unknowns nothing.
+    """
+    size = np.sqrt(np.maximum(np.einsum("pii->pi", own), np.finfo(float).tiny))
+    eigen, vectors = np.linalg.eigh(own / (size[:, :, None] * size[:, None, :]))
+    held = eigen > _UNHELD
+    scaled = vectors / size[:, :, None]
+    inverse = (scaled * np.where(held, 1.0 / np.where(held, eigen, 1.0), 0.0)[:, None, :]) @ (
+        scaled.transpose(0, 2, 1)
+    )
+    direction = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    unknown = (direction * np.where(held, 0.0, _FAR_M**2)[:, None, :]) @ direction.transpose(
+        0, 2, 1
+    )
+    return inverse, unknown
 
 
 def unknown_names(

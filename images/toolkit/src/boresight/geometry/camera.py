@@ -142,7 +142,16 @@ class FrameCamera:
             The offsets of the focal plane are so steep that a position cannot be found.
         """
         ground = geodetic_to_ecef(lon, lat, height_ellipsoid_m) - self.position_ecef
-        seen = ground @ (self.axes_ecef @ rotation_matrix(self.attitude_rad))
+        return self.on_focal_plane(ground @ (self.axes_ecef @ rotation_matrix(self.attitude_rad)))
+
+    def on_focal_plane(self, seen: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Directions in the camera's axes, shape (..., 3), to image [px].
+
+        Raises
+        ------
+        NonConvergenceError
+            As :meth:`project`.
+        """
         rows, cols = self.focal_plane.shape
         want_col = seen[..., 0] / seen[..., 2] * self.focal_px + cols / 2.0
         want_row = seen[..., 1] / seen[..., 2] * self.focal_px + rows / 2.0

@@ -35,6 +35,23 @@ def basis(u: ArrayLike, v: ArrayLike, degree: int) -> FloatArray:
     return np.stack([in_u[..., a] * in_v[..., b] for a, b in degrees(degree)], axis=-1)
 
 
+def basis_slopes(u: ArrayLike, v: ArrayLike, degree: int) -> tuple[FloatArray, FloatArray]:
+    """Derivatives of the terms by u and by v, each of shape (..., number of terms)."""
+    u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))
+    # columns: the derivative of each polynomial as a sum of those below it
+    slope = np.zeros((degree + 1, degree + 1))
+    if degree:
+        slope[:degree] = np.polynomial.legendre.legder(np.eye(degree + 1))
+    in_u = np.polynomial.legendre.legvander(u, degree).reshape(*u.shape, degree + 1)
+    in_v = np.polynomial.legendre.legvander(v, degree).reshape(*v.shape, degree + 1)
+    by_u, by_v = in_u @ slope, in_v @ slope
+    terms = degrees(degree)
+    return (
+        np.stack([by_u[..., a] * in_v[..., b] for a, b in terms], axis=-1),
+        np.stack([in_u[..., a] * by_v[..., b] for a, b in terms], axis=-1),
+    )
+
+
 @dataclass(frozen=True)
 class FocalPlane:
     """Offsets of the viewing directions from those of an ideal camera.
@@ -83,3 +100,19 @@ class FocalPlane:
         """Offsets of row and column at positions [px]."""
         terms = basis(*self.normalised(row, col), self.degree)
         return terms @ self.d_row, terms @ self.d_col
+
+    def slopes(self, row: ArrayLike, col: ArrayLike) -> FloatArray:
+        """Derivatives of the offsets of row and column by row and column, shape (..., 2, 2) [1]."""
+        u, v = self.normalised(row, col)
+        if self.degree == 0:
+            return np.zeros((*np.shape(u), 2, 2))
+        by_u, by_v = basis_slopes(u, v, self.degree)
+        rows, cols = self.shape
+        by_row, by_col = by_v * (2.0 / rows), by_u * (2.0 / cols)
+        return np.stack(
+            [
+                np.stack([by_row @ self.d_row, by_col @ self.d_row], axis=-1),
+                np.stack([by_row @ self.d_col, by_col @ self.d_col], axis=-1),
+            ],
+            axis=-2,
+        )

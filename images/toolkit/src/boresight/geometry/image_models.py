@@ -7,7 +7,7 @@ boresight common to all images of an instrument).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from boresight.errors import InputError
 from boresight.geometry.camera import FrameCamera, rotation_matrix
+from boresight.geometry.linearisation import Sighting, see_by_camera, see_by_rpc
 from boresight.rpc import RpcModel
 from boresight.rpc_fit import RpcFit, fit_rpc_points
 
@@ -38,6 +39,12 @@ class ImageModel(Protocol):
         self, values: FloatArray, lon: FloatArray, lat: FloatArray, height_m: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Ground [deg], [m] to image, internal pixel convention [px]."""
+        ...
+
+    def linearise(
+        self, values: FloatArray, lon: FloatArray, lat: FloatArray, height_m: FloatArray
+    ) -> Sighting:
+        """The same with its derivatives by values and places."""
         ...
 
 
@@ -90,6 +97,28 @@ class RpcImage:
         return (
             row + values[0] + values[1] * v + values[2] * u,
             col + values[3] + values[4] * v + values[5] * u,
+        )
+
+    def linearise(
+        self, values: FloatArray, lon: FloatArray, lat: FloatArray, height_m: FloatArray
+    ) -> Sighting:
+        """Position with its derivatives by the correction's values and by the place."""
+        plain = see_by_rpc(self.rpc, lon, lat, height_m)
+        n = np.size(plain.row)
+        by_value = np.zeros((n, 2, len(self.names)))
+        if self.kind == "bias":
+            by_value[:, 0, 0] = by_value[:, 1, 1] = 1.0
+            return Sighting(plain.row + values[0], plain.col + values[1], by_value, plain.by_ground)
+        rpc = self.rpc
+        v, u = (plain.row - rpc.row_off) / rpc.row_scale, (plain.col - rpc.col_off) / rpc.col_scale
+        terms = np.stack([np.ones(n), v, u], axis=-1)
+        by_value[:, 0, :3] = by_value[:, 1, 3:] = terms
+        slope = np.eye(2) + np.array([values[1:3], values[4:6]]) / [rpc.row_scale, rpc.col_scale]
+        return Sighting(
+            plain.row + terms @ values[:3],
+            plain.col + terms @ values[3:],
+            by_value,
+            slope @ plain.by_ground,
         )
 
     def corrected(self, values: FloatArray) -> RpcFit:
@@ -150,6 +179,19 @@ class FrameImage:
     ) -> tuple[FloatArray, FloatArray]:
         """Ground to image under the turned camera [px]."""
         return self.turned(values).project(lon, lat, height_m)
+
+    def linearise(
+        self, values: FloatArray, lon: FloatArray, lat: FloatArray, height_m: FloatArray
+    ) -> Sighting:
+        """Position with its derivatives by the rotation vectors and by the place."""
+        own = np.asarray(values[-3:], np.float64)
+        if not self.boresight:
+            return see_by_camera(self.camera, (own,), lon, lat, height_m)
+        seen = see_by_camera(
+            self.camera, (own, np.asarray(values[:3], np.float64)), lon, lat, height_m
+        )
+        # the boresight's unknowns come first
+        return replace(seen, by_value=np.roll(seen.by_value, 3, axis=-1))
 
     def turned(self, values: FloatArray) -> FrameCamera:
         """The camera with the unknowns' values in its attitude."""

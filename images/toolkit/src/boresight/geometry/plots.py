@@ -23,6 +23,9 @@ FloatArray = NDArray[np.float64]
 #: arrows along each side of a frame
 _ARROWS = 17
 
+#: images side by side
+_PANELS = 3
+
 
 def plot_field(
     row: ArrayLike,
@@ -179,10 +182,14 @@ def plot_residuals(
         Of the images.
     """
     images = np.unique(measurements.image)
-    figure = new_figure(4.6 * images.size, 4.4)
-    panels = figure.subplots(1, images.size, squeeze=False)[0]
+    across = min(images.size, _PANELS)
+    down = -(-images.size // across)
+    figure = new_figure(4.6 * across, 4.4 * down)
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for spare in panels[images.size :]:
+        spare.set_axis_off()
     shape = int(np.ceil(measurements.row.max())), int(np.ceil(measurements.col.max()))
-    for ax, image in zip(panels, images.tolist(), strict=True):
+    for ax, image in zip(panels, images.tolist(), strict=False):
         own = measurements.image == image
         kept, out = own & adjustment.kept, own & ~adjustment.kept
         _arrows(

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from boresight.figures import COLOURS, new_figure
+from boresight.figures import COLOURS, new_figure, stated
 from boresight.image_quality.artefacts import LineNoise, Striping
 from boresight.image_quality.defocus import BestFocus, Drift
 from boresight.image_quality.edge import EdgeMtf
@@ -32,7 +32,7 @@ def plot_edges(edges: Sequence[EdgeMtf]) -> Figure:
         mtf.fill_between(edge.frequency, low, high, color=colour, alpha=0.25, linewidth=0)
         value, u = edge.at_nyquist
         mtf.annotate(
-            f"{value:.3f} ± {u:.3f}", (NYQUIST, value), xytext=(6, 10 + 12 * i),
+            stated(value, u), (NYQUIST, value), xytext=(6, 10 + 12 * i),
             textcoords="offset points", color=colour,
         )  # fmt: skip
     mtf.axvline(NYQUIST, color="#000000", linestyle=":")
@@ -58,7 +58,7 @@ def plot_points(points: PointMtf) -> Figure:
     for direction, colour in zip(("row", "col"), COLOURS, strict=False):
         value, u = points.mtf(frequency, direction)
         at, u_at = points.at_nyquist(direction)
-        label = f"{direction}: {at:.3f} ± {u_at:.3f} at Nyquist"
+        label = f"{direction}: {stated(at, u_at)} at Nyquist"
         mtf.plot(frequency, value, color=colour, label=label)
         mtf.fill_between(frequency, value - 2 * u, value + 2 * u, color=colour, alpha=0.25)
     mtf.axvline(NYQUIST, color="#000000", linestyle=":")
@@ -80,16 +80,16 @@ def plot_artefacts(noise: LineNoise, stripes: Striping) -> Figure:
     figure = new_figure(10, 6)
     upper, lower = figure.subplots(2, 1, sharex=True)
     upper.plot(noise.means, color=COLOURS[0], linewidth=0.7)
-    upper.set_ylabel("mean less slow part")
+    upper.set_ylabel("mean less slow part [units of the image]")
     upper.set_title(
-        f"{noise.axis}: fixed noise {noise.sigma:.3g} ± {noise.u_sigma:.2g}, "
+        f"{noise.axis}: fixed noise {stated(noise.sigma, noise.u_sigma)}, "
         f"{noise.ratio:.2g} of a pixel's"
     )
     lower.plot(np.arange(stripes.metric.size) + 1, stripes.metric, color=COLOURS[1], linewidth=0.7)
     lower.axhline(2 * stripes.u_metric, color="#000000", linestyle=":", label="noise alone, 2 u")
     lower.set_ylabel("streaking metric [1]")
     lower.set_xlabel(f"{noise.axis} [px]")
-    lower.set_title(f"striping index {stripes.index:.3g} ± {stripes.u_index:.2g}")
+    lower.set_title(f"striping index {stated(stripes.index, stripes.u_index)}")
     lower.legend()
     return figure
 
@@ -144,8 +144,8 @@ def plot_focus(
         alpha=0.3, linewidth=0, label="best focus ±2 u",
     )  # fmt: skip
     ax.set_title(
-        f"best at {best.setting:.3g} ± {best.u_setting:.2g} {unit}: "
-        f"{best.sigma_px:.3f} ± {best.u_sigma_px:.2g} px"
+        f"best at {stated(best.setting, best.u_setting)} {unit}: "
+        f"{stated(best.sigma_px, best.u_sigma_px)} px"
     )
     ax.set_xlabel(f"setting [{unit}]")
     ax.set_ylabel("width of the Gaussian part [px]")

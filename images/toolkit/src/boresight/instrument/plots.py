@@ -16,22 +16,30 @@ from boresight.instrument.parameter_set import ParameterSet
 
 Panel = Callable[[Axes, Band], None]
 
+#: panels beside one another, which a page still shows large enough to be read
+_MAX_COLUMNS = 3
+
 
 def plot_parameter_set(parameters: ParameterSet) -> Figure:
-    """One row for each band, one panel for each part that is calibrated.
+    """Rows for each band, one panel for each part that is calibrated.
 
     Raises
     ------
     ParameterSetError
         Nothing in the set can be drawn.
     """
-    rows = [(band, _panels(band)) for band in parameters.bands]
-    columns = max(len(panels) for _, panels in rows)
+    found = [(band, _panels(band)) for band in parameters.bands]
+    columns = min(max(len(panels) for _, panels in found), _MAX_COLUMNS)
     if columns == 0:
         raise ParameterSetError(
             f"{parameters.id} has no part that is drawn; the rule is at least one.",
             remedy="Calibrate the detector, noise, spectral response or MTF of a band first.",
         )
+    rows = [
+        (band, panels[k : k + columns])
+        for band, panels in found
+        for k in range(0, max(len(panels), 1), columns)
+    ]
     figure = new_figure(3.6 * columns, 3.1 * len(rows))
     figure.suptitle(f"{parameters.id}: {parameters.platform} / {parameters.instrument}")
     axes = figure.subplots(len(rows), columns, squeeze=False)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from boresight.conventions import NMAD_SCALE
 from boresight.errors import EmptyFrameError
-from boresight.figures import COLOURS, new_figure
+from boresight.figures import COLOURS, new_figure, stated
 from boresight.instrument import Quantity, Uncertainty
 from boresight.radiometry.frames import Moments, moments
 
@@ -160,23 +160,23 @@ def ordinary_pixels(values: NDArray[np.float64], *, z: float = 6.0) -> NDArray[n
 
 def plot_dark(result: DarkResult) -> Figure:
     """Map of the dark signal, its profile along columns, and its distribution."""
-    figure = new_figure(12, 3.6)
+    figure = new_figure(13, 3.8)
     left, middle, right = figure.subplots(1, 3)
     dark = result.dark.grid
     low, high = np.percentile(dark, (0.5, 99.5))
     image = left.imshow(dark, vmin=low, vmax=high, cmap="cividis", interpolation="nearest")
-    figure.colorbar(image, ax=left, label="DN")
+    figure.colorbar(image, ax=left, label="dark signal [DN]")
     left.set_title("Dark signal")
     left.set_xlabel("column [px]")
     left.set_ylabel("row [px]")
     middle.plot(dark.mean(axis=0), linewidth=0.7)
     middle.set_title("Mean of columns")
     middle.set_xlabel("column [px]")
-    middle.set_ylabel("DN")
+    middle.set_ylabel("mean dark signal [DN]")
     right.hist(dark.ravel(), bins=100, range=(low, high), color=COLOURS[0])
     right.set_title(
-        f"{result.level.number:.2f} ± {result.level.u:.2g} DN, "
-        f"DSNU {result.dsnu_rms.number:.3f} ± {result.dsnu_rms.u:.2g} DN"
+        f"{stated(result.level.number, float(result.level.u))} DN,\n"
+        f"DSNU {stated(result.dsnu_rms.number, float(result.dsnu_rms.u))} DN"
     )
     right.set_xlabel("dark signal [DN]")
     right.set_ylabel("pixels")

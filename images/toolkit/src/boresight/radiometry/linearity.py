@@ -16,6 +16,7 @@ from boresight.errors import (
     FramesError,
     InputError,
     NonConvergenceError,
+    SingularError,
     TooFewFramesError,
 )
 from boresight.figures import new_figure
@@ -91,7 +92,9 @@ def estimate_linearity(
     TooFewFramesError, SaturatedError, EmptyFrameError, FramesError, UnitsError, NotFiniteError
         Frames or radiances that tell nothing.
     InputError
-        Radiances that do not differ, or a normal matrix that is singular.
+        Radiances that do not differ.
+    SingularError
+        The levels leave the curve undetermined.
     NonConvergenceError
         The weights did not settle.
 
@@ -135,7 +138,7 @@ def estimate_linearity(
         weighted = design / u[:, None]
         normal = weighted.T @ weighted
         if np.linalg.cond(normal / np.sqrt(np.outer(np.diag(normal), np.diag(normal)))) > 1e12:
-            raise InputError(
+            raise SingularError(
                 f"the normal matrix of {degree + 1} unknowns is singular; the rule is a condition "
                 "below 1e12.",
                 remedy="Lower the degree, or spread the levels.",

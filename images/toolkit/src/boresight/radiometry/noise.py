@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from boresight.errors import InputError, NonConvergenceError, TooFewFramesError
-from boresight.figures import new_figure
+from boresight.figures import new_figure, stated
 from boresight.instrument import Noise, Quantity, Uncertainty
 from boresight.radiometry.frames import MAX_SATURATED_SHARE, Moments, check_shape, moments
 
@@ -176,7 +176,8 @@ def plot_noise(result: NoiseResult) -> Figure:
     x = np.linspace(0, result.signal_dn.max(), 200)
     left.errorbar(result.signal_dn, result.variance_dn2, 2 * result.u_variance_dn2, fmt=".")
     left.plot(x, a + b * x, linewidth=0.8)
-    left.set_title(f"a {a:.3f} ± {result.noise.a.u:.2g} DN², b {b:.5f} ± {result.noise.b.u:.2g} DN")
+    u_a, u_b = float(result.noise.a.u), float(result.noise.b.u)
+    left.set_title(f"a {stated(a, u_a)} DN²,\nb {stated(b, u_b)} DN")
     left.set_xlabel("signal [DN]")
     left.set_ylabel("variance [DN²]")
     residual = (result.variance_dn2 - a - b * result.signal_dn) / result.u_variance_dn2

@@ -236,7 +236,7 @@ def plot_ocean(result: OceanResult) -> Figure:
     left.legend(loc="lower left")
     parts = result.gain.uncertainties
     shares = [100 * float(np.max(part.u)) / result.gain.number for part in parts]
-    right.barh([part.effect for part in parts], shares)
+    right.barh([part.effect.removesuffix(": measured") for part in parts], shares)
     right.invert_yaxis()
     right.set_xlabel("standard uncertainty of the gain [%]")
     right.set_ylabel("effect")

@@ -62,7 +62,8 @@ def faulty_dsm(
     surface = np.asarray(truth, np.float64)
     move = -faults.north_m / resolution_m, faults.east_m / resolution_m
     dsm = ndimage.shift(surface, move, order=3, mode="nearest")
-    by_row, by_col = np.gradient(surface, resolution_m)
+    # slopes of the model where it lies now: matching errs on what it sees
+    by_row, by_col = np.gradient(dsm, resolution_m)
     noise = ndimage.gaussian_filter(rng.standard_normal(surface.shape), faults.noise_length_px)
     dsm += faults.bias_m + faults.noise_m * noise / noise.std()
     dsm += faults.noise_per_slope_m * np.hypot(by_row, by_col) * rng.standard_normal(surface.shape)

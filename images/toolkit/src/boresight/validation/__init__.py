@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+from boresight.validation.dsm import METHODS as DSM
+from boresight.validation.image_quality import METHODS as IMAGE_QUALITY
 from boresight.validation.proof import Estimate, Proof, Trial, markdown_table, prove, require
-from boresight.validation.radiometry import METHODS
+from boresight.validation.radiometry import METHODS as RADIOMETRY
+
+METHODS: dict[str, Trial] = RADIOMETRY | IMAGE_QUALITY | DSM
 
 __all__ = ["METHODS", "Estimate", "Proof", "Trial", "markdown_table", "prove", "require"]

@@ -16,6 +16,7 @@ from boresight.radiometry import (
     estimate_gain_yaw_steered,
     estimate_linearity,
     estimate_noise,
+    find_bad_pixels,
     match_histograms,
 )
 from boresight.simulate import (
@@ -182,6 +183,25 @@ def linearity_trial(seed: int) -> Iterator[Estimate]:
         )
 
 
+def bad_pixel_trial(seed: int) -> Iterator[Estimate]:
+    """Bad pixels of four kinds, with so low thresholds that chance flags some good ones too."""
+    shares = dict.fromkeys(("hot_share", "dead_share", "noisy_share", "unstable_share"), 2e-3)
+    plane = _plane(seed, rows=160, cols=160, prnu_vignetting=0.0, **shares)
+    full = plane.config.saturation_dn
+    dark = estimate_dark(dark_frames(plane, 16), saturation_dn=full)
+    gain = estimate_gain_uniform(uniform_frames(plane, 200.0, 8), dark.dark, saturation_dn=full)
+    found = find_bad_pixels(dark, gain, false_alarms=10.0)
+    by_chance = found.false_alarms_expected
+    yield Estimate(
+        "pixels flagged less those by chance",
+        "px",
+        float((plane.flags != 0).sum()),
+        float((found.flags != 0).sum()) - by_chance,
+        # what chance flags is a Poisson number; a bad pixel that is missed shows as a bias
+        float(np.sqrt(by_chance)),
+    )
+
+
 #: by name in the table: trial, and the trials it is run for
 METHODS: dict[str, Trial] = {
     "dark signal": dark_trial,
@@ -190,6 +210,7 @@ METHODS: dict[str, Trial] = {
     "PRNU, yaw-steered": yaw_trial,
     "PRNU, histograms": histogram_trial,
     "non-linearity": linearity_trial,
+    "bad pixels": bad_pixel_trial,
     **ABSOLUTE_METHODS,
 }
 

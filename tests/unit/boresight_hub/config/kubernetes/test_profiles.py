@@ -51,6 +51,13 @@ def test_form_shows_everything_and_disables_what_is_not_theirs() -> None:
     assert "disabled" not in profiles.form(SETTINGS, {"lab"})
 
 
+def test_form_in_french() -> None:
+    shown = profiles.form(SETTINGS, set(), language="fr")
+    assert "De quoi avez-vous besoin" in shown
+    assert "Pour les membres de lab. Demandez à son" in shown
+    assert "Gio garantis" in shown
+
+
 def test_last_choice_is_chosen_already_unless_it_is_not_theirs_any_more() -> None:
     assert profiles.form(SETTINGS, {"lab"}, "large").index("checked") < profiles.form(
         SETTINGS, {"lab"}, "large"

@@ -1,0 +1,266 @@
+"""The catalogue's panel in a JupyterLab of its own, over other vendors' answers; no environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+from support.bare_lab import BareLab, bare_lab
+from support.browser import CHROMIUM, chromium
+from support.stac_vendors import VENDORS, Vendors, vendors
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.browser,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
+]
+
+_WAIT_MS = 180_000
+PICTURES = os.environ.get("BORESIGHT_TEST_PICTURES")
+_AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module")
+def apis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendors]:
+    with vendors(tmp_path_factory.mktemp("files")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lab(apis: Vendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareLab]:
+    panel = {
+        "apis": [{"url": apis.url(name), "title": title} for name, title in VENDORS.items()],
+        "hosts": [apis.netloc],
+        "timeout_s": 2.0,
+    }
+    with bare_lab(tmp_path_factory.mktemp("lab") / "lab", panel) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[BrowserContext]:
+    with chromium() as browser:
+        context = browser.new_context(
+            viewport={"width": 1400, "height": 900}, permissions=["clipboard-read"]
+        )
+        context.set_default_timeout(_WAIT_MS)
+        yield context
+        context.close()
+
+
+class Panel:
+    """The panel in a page."""
+
+    def __init__(self, page: Page, lab: BareLab) -> None:
+        self.page = page
+        self.lab = lab
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    @property
+    def root(self) -> Locator:
+        return self.page.locator(".jp-Stac")
+
+    def load(self) -> None:
+        self.page.goto(f"{self.lab.url}/lab?reset" if not self.requests else f"{self.lab.url}/lab")
+        self.page.wait_for_selector("#jp-main-dock-panel")
+        self.page.wait_for_function("() => window.jupyterapp?.restored !== undefined")
+        self.page.evaluate("() => window.jupyterapp.restored")
+
+    def command(self, name: str, **args: Any) -> None:
+        self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => 0)",
+            [name, args],
+        )
+
+    def open(self) -> None:
+        self.load()
+        self.command("jupyterlab-stac:open")
+        self.root.get_by_label("STAC API", exact=True).wait_for()
+
+    def choose(self, title: str) -> None:
+        api = self.root.locator("select").first
+        api.select_option(label=title)
+        self.root.locator(".jp-Stac-collections input").first.wait_for()
+
+    def search(self) -> None:
+        self.root.locator("button[type=submit]").click()
+
+    def cards(self) -> Locator:
+        return self.root.get_by_role("option")
+
+    def picture(self, name: str) -> None:
+        if PICTURES:
+            self.page.wait_for_timeout(1500)
+            self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+    def axe(self) -> list[str]:
+        found = Axe().run(self.page, context=".jp-Stac", options=_AXE).response["violations"]
+        return [
+            f"{one['impact']} {one['id']}: {node['html'][:150]}"
+            for one in found
+            for node in one["nodes"]
+            if one["impact"] in ("serious", "critical")
+        ]
+
+
+@pytest.fixture
+def panel(context: BrowserContext, lab: BareLab, apis: Vendors) -> Iterator[Panel]:
+    apis.faults.clear()
+    page = context.new_page()
+    yield Panel(page, lab)
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "last.png")
+    page.close()
+
+
+def test_search_open_preview_insert_and_run(panel: Panel, apis: Vendors, lab: BareLab) -> None:
+    panel.open()
+    panel.choose("Earth Search")
+    panel.root.get_by_label("Sentinel-2 Level-2A").check()
+    panel.root.get_by_role("button", name="Draw a box").click()
+    area = panel.root.locator(".jp-Stac-map")
+    box = area.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    panel.page.mouse.click(x - 60, y - 80)
+    panel.page.mouse.move(x, y, steps=4)
+    panel.page.mouse.click(x + 60, y + 40)
+    expect(panel.root.get_by_label("West", exact=True)).not_to_have_value("")
+    panel.search()
+    expect(panel.root.get_by_text("12 of 24 items")).to_be_visible()
+    asked = apis.searches[-1]
+    assert asked["collections"] == ["sentinel-2-l2a"]
+    west, south, east, north = asked["bbox"]
+    assert -180 <= west < east <= 180
+    assert -90 <= south < north <= 90
+
+    panel.root.locator(".jp-Stac-more").scroll_into_view_if_needed()
+    expect(panel.root.get_by_text("24 of 24 items")).to_be_visible()
+    assert panel.cards().count() == 24
+    thumbnails = panel.root.locator(".jp-Stac-thumbnail img")
+    thumbnails.first.wait_for()
+    assert (
+        thumbnails.first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 128
+    )
+
+    panel.cards().nth(0).click()
+    item = panel.root.locator(".jp-Stac-item")
+    expect(item.get_by_role("heading", level=2)).to_contain_text("S2A_31TFJ")
+    expect(item.get_by_text("Sun: azimuth 155.2°, elevation 52.7°")).to_be_visible()
+    item.get_by_role("button", name="Preview").nth(1).click()
+    picture = item.get_by_role("img", name="Picture of Red (band 4) - 10m")
+    picture.wait_for()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 512
+    expect(item.get_by_text("px, uint16, EPSG:32631")).to_be_visible()
+    before = picture.get_attribute("src")
+    item.get_by_label("Black at").fill("500")
+    item.get_by_label("White at").fill("900")
+    item.get_by_role("button", name="Stretch").click()
+    expect(picture).not_to_have_attribute("src", before or "")
+    picture.scroll_into_view_if_needed()
+    panel.picture("panel-light")
+    assert panel.axe() == []
+
+    item.get_by_role("button", name="Open in notebook").click()
+    cell = panel.page.locator(".jp-NotebookPanel .jp-CodeCell").first
+    expect(cell).to_contain_text("Client.open")
+    panel.page.get_by_text("| Idle").wait_for()
+    panel.command("notebook:run-cell")
+    output = cell.locator(".jp-OutputArea-output")
+    output.first.wait_for()
+    assert "Error" not in output.first.inner_text()
+    assert "S2A_31TFJ" in output.first.inner_text()
+    hosts = {url.split("/")[2] for url in panel.requests if url.startswith(("http", "ws"))}
+    assert hosts <= {lab.url.split("/")[2], apis.netloc}
+    assert panel.problems == []
+
+
+def test_a_reload_brings_everything_back_and_keys_do_it_all(panel: Panel) -> None:
+    panel.open()
+    panel.choose("Earth Search")
+    panel.search()
+    panel.cards().first.wait_for()
+    panel.cards().first.focus()
+    for key in ("ArrowRight", "ArrowRight", "Enter"):
+        panel.page.keyboard.press(key)
+    heading = panel.root.get_by_role("heading", level=2)
+    chosen = heading.inner_text()
+    assert panel.cards().nth(2).get_attribute("aria-selected") == "true"
+    assert chosen in panel.cards().nth(2).inner_text()
+    panel.page.keyboard.press("ArrowRight")
+    panel.page.keyboard.press("Space")
+    expect(panel.root.get_by_text("2 selected")).to_be_visible()
+    panel.root.get_by_role("button", name="Table").click()
+    expect(panel.root.get_by_role("grid")).to_be_visible()
+    panel.page.wait_for_timeout(1500)  # state is saved
+    panel.load()
+    expect(panel.root.get_by_role("grid")).to_be_visible()
+    expect(panel.root.get_by_role("heading", level=2)).to_have_text(chosen)
+    assert panel.axe() == []
+
+
+def test_hostile_items_are_text_and_odd_footprints_are_shown(panel: Panel) -> None:
+    panel.open()
+    panel.choose("Copernicus Data Space")
+    panel.search()
+    expect(panel.cards()).to_have_count(4)
+    for number in range(4):
+        panel.cards().nth(number).click()
+        panel.root.get_by_role("heading", level=2).wait_for()
+    expect(panel.root.get_by_role("heading", level=2)).to_have_text(
+        '<img src=x onerror="window.stolen=1">'
+    )
+    panel.root.get_by_role("button", name="Open in notebook").click()
+    panel.page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for()
+    assert panel.page.evaluate("() => window.stolen") is None
+    assert panel.problems == []
+
+
+def test_an_api_that_fails_is_told_and_tried_again(panel: Panel, apis: Vendors) -> None:
+    panel.open()
+    panel.choose("Planetary Computer")
+    for fault, words in (
+        ("slow", "has not answered within 2 s"),
+        ("401", "asks for a sign-in"),
+        ("429", "Search again in 7 s"),
+        ("html", "answers with a page for people"),
+    ):
+        apis.faults["planetary-computer"] = fault
+        panel.search()
+        expect(panel.root.get_by_role("alert")).to_contain_text(words)
+    apis.faults.clear()
+    panel.root.get_by_role("button", name="Try again").click()
+    expect(panel.cards()).to_have_count(5)
+
+
+def test_dark_and_french(panel: Panel) -> None:
+    panel.load()
+    panel.command("apputils:change-theme", theme="JupyterLab Dark")
+    panel.page.evaluate(
+        """() => window.jupyterapp.serviceManager.settings
+            .save('jupyterlab-stac:plugin', '{"language": "fr"}')"""
+    )
+    panel.command("jupyterlab-stac:open")
+    panel.load()
+    panel.command("jupyterlab-stac:open")
+    panel.root.get_by_label("API STAC", exact=True).wait_for()
+    panel.choose("Earth Search")
+    panel.search()
+    expect(panel.root.get_by_text("12 produits sur 24")).to_be_visible()
+    panel.cards().nth(1).click()
+    expect(panel.root.get_by_text("Élévation du soleil")).to_be_visible()
+    panel.picture("panel-dark")
+    assert panel.axe() == []
+    panel.page.evaluate(
+        "() => window.jupyterapp.serviceManager.settings.save('jupyterlab-stac:plugin', '{}')"
+    )
+    panel.command("apputils:change-theme", theme="JupyterLab Light")
