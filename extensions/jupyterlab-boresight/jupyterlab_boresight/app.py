@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float, Int, Unicode
 
@@ -16,7 +14,6 @@ class BoresightPanels(ExtensionApp):
 
     name = "jupyterlab_boresight"
     load_other_extensions = True
-    serverapp_config: ClassVar[dict[str, Any]] = {}
 
     collection = Unicode("co3d-dsm", help="where surface models are published").tag(config=True)
     n_workers = Int(2, min=1, help="workers that a job asks for unless told").tag(config=True)

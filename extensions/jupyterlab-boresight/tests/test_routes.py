@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from jupyterlab_boresight.handlers import ROUTES
 
 from boresight.workflows.jobs import records
+from jupyterlab_boresight.handlers import ROUTES
 
 TOKEN = "a-token-of-this-test"
 ID = "20261122T183000-1f2e3d4c"

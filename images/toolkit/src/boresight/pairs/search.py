@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,8 @@ _PAGE = 100
 class Searchable(Protocol):
     """What is asked: a ``pystac_client.Client``."""
 
-    def search(self, **parameters: Any) -> Any:
+    @property
+    def search(self) -> Callable[..., Any]:
         """Search items; the answer has ``items_as_dicts()``."""
         ...
 

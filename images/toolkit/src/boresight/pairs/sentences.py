@@ -45,7 +45,7 @@ _EN = {
 _FR = {
     "overlap": {
         "good": "Elles partagent {value} de la plus petite, et tout cela est mesurable.",
-        "fair": "Elles partagent {value} de la plus petite : le reste sera sans altitude.",
+        "fair": "Elles partagent {value} de la plus petite : sans altitude ailleurs.",
         "poor": "Elles ne partagent que {value} de la plus petite ; l'idéal est {good}.",
         "unknown": "Leur recouvrement est inconnu.",
     },

@@ -137,11 +137,13 @@ class Watch(threading.Thread):
         # the next look tells what this one could not
         with suppress(ComputeError, OSError):
             info = looked_at.info
+            running = looked_at.n_workers()
             news = ClusterNews(
                 name=info.name,
-                workers_running=looked_at.n_workers(),
+                workers_running=running,
                 workers_requested=info.workers_requested,
-                pending_reason=info.pending_reason,
+                # the backend hears of workers later than the scheduler
+                pending_reason=info.pending_reason if running < info.workers_requested else "",
                 dashboard_link=info.dashboard_link,
             )
             self._record.write(cluster=asdict(news))
