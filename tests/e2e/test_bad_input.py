@@ -35,7 +35,7 @@ from boresight_hub.notebookrun import run_notebook
 from boresight_hub.session import HubSession
 from boresight_hub.session.kernel import Kernel, KernelError
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(420)]
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "quickstart" / "stereo_to_dsm.ipynb"
 NOWHERE = "http://127.0.0.1:9"
@@ -133,7 +133,6 @@ def test_wrong_password(environment: Environment) -> None:
 
 
 @pytest.mark.usefixtures("outcome")
-@pytest.mark.soak
 def test_provider_down(environment: Environment) -> None:
     """It hangs, which is worse than being gone, and shorter than it is started again."""
     report = read_report(environment.state)
@@ -335,7 +334,6 @@ made = ingest_simulated(PairConfig(size_px=256, seed=92), progress=ProgressLine(
 """
 
 
-@pytest.mark.soak
 def test_store_down_in_mid_job(environment: Environment, kernel: Kernel) -> None:
     before = stored(environment)
     said = ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.environment import Environment, printed
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 # Surveyed: faces inclined 51.84° (Petrie 1883, The Pyramids and Temples of Gizeh), present height
 # about 138.5 m (Lehner and Dash)
