@@ -94,6 +94,8 @@ def test_pages(visitor: Visit, stack: IdleStack) -> None:
         look_at(visitor, "home-running")
 
         visitor.go("/hub/token")
+        options = page.locator("#token-expiration-seconds option").all_inner_texts()
+        assert {"en": "1 week", "fr": "1 semaine"}[language] in options
         look_at(visitor, "tokens")
         visitor.go("/hub/nowhere")
         page.get_by_text(says[2]).wait_for()

@@ -154,6 +154,12 @@ class IdleWatch:
         self._warned_at.pop((username, spawner.name), None)
         return now + for_s
 
+    def stopped(self, username: str, server: str) -> None:
+        """Give back what is left of the time for which a server was kept: it has ended."""
+        now = self._clock()
+        if self.records.keep_until(username, server) > now:
+            self.records.keep(username, server, now=now, until=now)
+
     def endings(self, username: str, spawners: dict[str, Server]) -> list[Ending]:
         """Servers of somebody that were ended and that they have not been told of, or not enough.
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from boresight_hub.config.tokenkeeper import TokenKeeper
+
+log = logging.getLogger(__name__)
 
 #: What a server may do at the hub with its own token.
 SERVER_TOKEN_SCOPES = [
@@ -41,6 +46,7 @@ class HoldsTokens:
 
     # of JupyterHub's Spawner
     name: str
+    user: Any
     authenticator: Any
 
     @property
@@ -53,3 +59,12 @@ class HoldsTokens:
         """The hub's token keeper."""
         keeper: TokenKeeper = self.authenticator.keeper
         return keeper
+
+    def give_back_kept_time(self) -> None:
+        """Whoever kept this server has the rest of that time back; called when it has ended."""
+        watch = self.authenticator.watch
+        try:
+            if watch is not None:
+                watch.stopped(self.user.name, self.name)
+        except SQLAlchemyError as exc:
+            log.warning("kept time is not given back: %s", type(exc).__name__)

@@ -139,6 +139,7 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
         """Also after a server that ended by itself: no process and no token of it stays."""
         await asyncio.to_thread(self._sweep)
         await self.keeper.remove(self.user.name, self.holder)
+        self.give_back_kept_time()
         super().run_post_stop_hook()
 
     async def _launch(self) -> tuple[str, int]:

@@ -232,6 +232,18 @@ def test_keeping_and_giving_back(world: World) -> None:
     assert world.watch.quota_left_s("marie") == 48 * HOUR
 
 
+def test_a_server_that_is_stopped_is_kept_no_longer(world: World) -> None:
+    spawner = world.start()
+    world.watch.keep("marie", spawner, 24 * HOUR)
+    world.now += HOUR
+    world.watch.stopped("marie", "")
+    assert world.watch.quota_left_s("marie") == 47 * HOUR
+    world.start()
+    world.now += 3 * HOUR
+    assert world.states() == [State.OVER], "the next server of that name is not kept"
+    world.watch.stopped("marie", "second")  # never kept
+
+
 def test_announcements_expire_and_are_withdrawn(world: World) -> None:
     records = world.records
     first = records.announce({"en": "a"}, level="info", now=T0, expires_at=T0 + 10)

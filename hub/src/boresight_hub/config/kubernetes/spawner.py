@@ -217,6 +217,7 @@ class PodSpawner(HoldsTokens, KubeSpawner):
 
     async def _after_stop(self) -> None:
         await self.keeper.remove(self.user.name, self.holder)
+        self.give_back_kept_time()
         hook = super().run_post_stop_hook()
         if asyncio.iscoroutine(hook):
             await hook
