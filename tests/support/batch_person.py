@@ -81,14 +81,14 @@ class BatchPerson:
     def python(self, source: str) -> str:
         """What a cell in the person's server prints."""
         with self.session.kernel() as kernel:
-            return printed(kernel.execute(source, timeout_s=120))
+            return printed(kernel.execute(source, timeout_s=300))
 
     def boresight(self, *arguments: str, code: int = 0) -> str:
         """Run the command ``boresight`` as in a terminal of the server; what it prints."""
         answer = self.python(
             "import json, subprocess\n"
             f"done = subprocess.run(['boresight', *{list(arguments)!r}], text=True,\n"
-            "    capture_output=True, timeout=110)\n"
+            "    capture_output=True, timeout=280)\n"
             "print(json.dumps([done.returncode, done.stdout, done.stderr]))"
         )
         returned, out, err = json.loads(answer)

@@ -110,7 +110,7 @@ def test_what_the_rescue_is_for(small_home: Path, tmp_path: Path) -> None:
     command += [f"--port={port}", "--ip=127.0.0.1", "--ServerApp.port_retries=0"]
     plain = {"PATH": os.environ["PATH"], "HOME": str(small_home), "LANG": "C.UTF-8"}
     ended = subprocess.run(
-        command, env=plain, cwd=small_home, capture_output=True, text=True, timeout=120, check=False
+        command, env=plain, cwd=small_home, capture_output=True, text=True, timeout=400, check=False
     )
     assert ended.returncode != 0
     assert "No space left" in ended.stderr

@@ -85,6 +85,35 @@ def test_a_lost_home_loses_nothing(marie: BatchPerson) -> None:
     marie.boresight("home", "snapshot")
 
 
+KILLED = """
+import json, os, subprocess, sys, time
+from pathlib import Path
+from boresight.access import Environment
+from boresight.workflows.home.restic import Repository
+
+repository = Repository.of(Environment.from_env(), Path.home() / PASSWORD)
+restic = [os.environ["BORESIGHT_RESTIC"], "-r", repository.url, "-o", "s3.bucket-lookup=path",
+          "--password-file", str(repository.password_file)]
+child = subprocess.Popen([*restic, "backup", "--stdin"], stdin=subprocess.PIPE)
+locks = [*restic, "--no-lock", "list", "locks"]
+while not subprocess.run(locks, capture_output=True).stdout.strip():
+    assert child.poll() is None
+child.kill(); child.wait()
+refused = subprocess.run([*restic, "prune"], capture_output=True, text=True)
+print(json.dumps([refused.returncode, refused.stderr]))
+"""
+
+
+def test_killed_in_the_middle(marie: BatchPerson) -> None:
+    """A server that is stopped takes its restic along; the next snapshot does not wait for it."""
+    marie.boresight("home", "snapshot")
+    code, text = json.loads(marie.python(KILLED.replace("PASSWORD", repr(PASSWORD))))
+    assert (code, "already locked" in text) == (11, True), text
+    taken = len(json.loads(marie.boresight("home", "list", "--json")))
+    marie.boresight("home", "snapshot")
+    assert len(json.loads(marie.boresight("home", "list", "--json"))) == taken + 1
+
+
 def restic(person: BatchPerson, owner: str, password: Path, **changes: str) -> tuple[int, str]:
     """Ask for the snapshots in ``owner``'s repository from the server of ``person``."""
     settings = person.environment.settings

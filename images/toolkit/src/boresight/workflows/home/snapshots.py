@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from boresight.access import Environment, exists, read_bytes, write_bytes
@@ -37,6 +37,8 @@ EXCLUDED = (
 #: Snapshots that stay: the last three, and one for each of so many days, weeks and months.
 KEPT = {"last": 3, "daily": 14, "weekly": 8, "monthly": 12}
 _TAG = "boresight-home"
+# as restic itself shortens them
+_ID_CHARS = 8
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,16 @@ class HomeSnapshots:
                 cwd=self.home,
             )
             summary = next(v for v in said if v.get("message_type") == "summary")
+            # a restic that was killed with its server has left its lock: those of the dead go
+            repository.run("unlock")
             kept = [f"--keep-{name}={count}" for name, count in KEPT.items()]
             repository.run("forget", "--tag", _TAG, "--group-by", "tags", "--prune", *kept)
-            taken = next(
-                s
-                for s in self._list(repository)
-                if summary["snapshot_id"].startswith(s.snapshot_id)
-            )
-        return taken
+        return Snapshot(
+            snapshot_id=str(summary["snapshot_id"])[:_ID_CHARS],
+            taken_at=_moment(summary["backup_start"]),
+            size_bytes=int(summary["total_bytes_processed"]),
+            files=int(summary["total_files_processed"]),
+        )
 
     def all(self) -> list[Snapshot]:
         """All snapshots, the oldest first; none when there is no repository.
@@ -213,7 +217,7 @@ class HomeSnapshots:
             found.append(
                 Snapshot(
                     snapshot_id=told["short_id"],
-                    taken_at=datetime.fromisoformat(told["time"][:19] + _zone(told["time"])),
+                    taken_at=_moment(told["time"]),
                     size_bytes=int(summary.get("total_bytes_processed", 0)),
                     files=int(summary.get("total_files_processed", 0)),
                 )
@@ -316,8 +320,7 @@ def _literal(name: str) -> str:
     return "".join(f"\\{char}" if char in "*?[\\" else char for char in name)
 
 
-def _zone(time: str) -> str:
-    """Zone at the end of a time of restic's, which has nine decimals."""
-    if time.endswith("Z"):
-        return "+00:00"
-    return time[-6:] if time[-6] in "+-" else datetime.now(UTC).strftime("%z")
+def _moment(text: str) -> datetime:
+    """Time as restic writes it, with nine decimals, to the second."""
+    zone = "+00:00" if text.endswith("Z") else text[-6:]
+    return datetime.fromisoformat(text[:19] + zone)
