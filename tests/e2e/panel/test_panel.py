@@ -95,7 +95,7 @@ class Panel:
         self.root.locator("button[type=submit]").click()
 
     def cards(self) -> Locator:
-        return self.root.get_by_role("option")
+        return self.root.locator(".jp-Stac-card")
 
     def picture(self, name: str) -> None:
         if PICTURES:
