@@ -84,7 +84,7 @@ class Panel:
     def open(self) -> None:
         self.load()
         self.command("jupyterlab-stac:open")
-        self.root.get_by_label("STAC API", exact=True).wait_for()
+        self.root.locator(".jp-Stac-collections input").first.wait_for()
 
     def choose(self, title: str) -> None:
         api = self.root.locator("select").first
@@ -95,7 +95,7 @@ class Panel:
         self.root.locator("button[type=submit]").click()
 
     def cards(self) -> Locator:
-        return self.root.get_by_role("option")
+        return self.root.locator(".jp-Stac-card")
 
     def picture(self, name: str) -> None:
         if PICTURES:
@@ -252,7 +252,7 @@ def test_dark_and_french(panel: Panel) -> None:
     panel.command("jupyterlab-stac:open")
     panel.load()
     panel.command("jupyterlab-stac:open")
-    panel.root.get_by_label("API STAC", exact=True).wait_for()
+    panel.root.get_by_text("API STAC").first.wait_for()
     panel.choose("Earth Search")
     panel.search()
     expect(panel.root.get_by_text("12 produits sur 24")).to_be_visible()

@@ -70,10 +70,7 @@ export class CatalogueMap {
     this.restyle();
     this.land = new VectorLayer({
       source: new VectorSource({
-        features: new TopoJSON({ layers: ['land'] }).readFeatures(land, {
-          dataProjection: PROJECTION,
-          featureProjection: PROJECTION
-        })
+        features: landFeatures()
       })
     });
     const results = new VectorLayer({
@@ -349,6 +346,20 @@ export class CatalogueMap {
     this.map.getLayers().insertAt(1, this.graticule);
     this.element.style.setProperty('color', text);
   }
+}
+
+/** Land of Natural Earth; its rings run over the antimeridian and around the pole. */
+function landFeatures(): Feature[] {
+  const json = new GeoJSON();
+  return new TopoJSON({ layers: ['land'] }).readFeatures(land).flatMap(feature => {
+    const geometry = feature.getGeometry();
+    const found = geometry
+      ? geometryOf(
+          footprintOf({ geometry: json.writeGeometryObject(geometry) as GeoJSON.Geometry })
+        )
+      : undefined;
+    return found ? [new Feature(found)] : [];
+  });
 }
 
 function geometryOf(footprint: Footprint): Geometry | undefined {
