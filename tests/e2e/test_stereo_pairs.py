@@ -140,7 +140,7 @@ def test_a_pair_is_found_made_and_seen(
         marie.wait_for_lab()
         card = open_jobs(page).locator(f"[data-job='{job_id}']")
         expect(card).to_be_visible()
-        page.locator("#boresight-jobs [data-state=done]").wait_for(timeout=_JOB_MS)
+        wait_for_end(card)
         assert ours(accessibility_problems(page)) == []
         item = re.search(r"\S+-dsm-[0-9a-f]{12}", card.inner_text())
         assert item, card.inner_text()
@@ -164,6 +164,13 @@ def test_a_pair_is_found_made_and_seen(
     valid_share, n_assets = json.loads(told.strip().splitlines()[-1])
     assert valid_share > 0.5
     assert n_assets == 7
+
+
+def wait_for_end(card: Locator) -> None:
+    """Wait until the job is done; one that ends otherwise says why."""
+    state = re.compile("done|failed|interrupted|cancelled")
+    expect(card.locator(".jp-boresight-state")).to_have_text(state, timeout=_JOB_MS)
+    assert card.get_attribute("data-state") == "done", card.inner_text()
 
 
 def open_jobs(page: Page) -> Locator:
@@ -228,12 +235,11 @@ def test_panels_meet_wcag_and_speak_french(
         with visit(browser, environment.settings, tmp_path, f"marie-{scheme}") as marie:
             page = sign_in(marie, environment)
             page.locator(".jp-SideBar [data-id=boresight-pairs]").click()
-            # Lab offers the languages whose packs are installed; the panels follow what it says
-            page.locator("#boresight-pairs h2").wait_for()
+            expect(page.locator("#boresight-pairs h2")).to_have_text("Couples stéréo")
             assert ours(accessibility_problems(page)) == []
             jobs = page.locator("#boresight-jobs")
             page.locator(".jp-SideBar [data-id=boresight-jobs]").click()
-            jobs.locator("h2").wait_for()
+            expect(jobs.locator("h2")).to_have_text("Travaux")
             page.wait_for_timeout(2500)
             assert ours(accessibility_problems(page)) == []
             picture(page, f"stereo-jobs-{scheme}")
