@@ -28,7 +28,7 @@ from boresight_hub.settings import HubSettings
 
 log = logging.getLogger(__name__)
 
-_ROUTINE = re.compile(r"Cluster \w+ heartbeat|[23]\d\d (GET|POST \S+/heartbeat)\b")
+_ROUTINE = re.compile(r"Cluster \w+ heartbeat \[|[23]\d\d (GET|POST \S+/heartbeat)\b")
 _HEARTBEAT_S = 5
 _START_TIMEOUT_S = 60.0
 _CLOSE_CONNECTIONS_S = 1.0
@@ -50,8 +50,8 @@ def gateway_config(settings: HubSettings, keys: GatewayKeys) -> Config:
     backend.db_encrypt_keys = [keys.database()]
     backend.stop_clusters_on_shutdown = True
     backend.cluster_heartbeat_period = _HEARTBEAT_S
-    # a busy scheduler may miss a few
-    backend.cluster_heartbeat_timeout = 6.0 * _HEARTBEAT_S
+    # a scheduler on a machine that is busy with its own workers may be silent for long
+    backend.cluster_heartbeat_timeout = 24.0 * _HEARTBEAT_S
     backend.cluster_status_period = 1.0
     backend.worker_status_period = 1.0
     backend.cluster_start_timeout = _START_TIMEOUT_S
