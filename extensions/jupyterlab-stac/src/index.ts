@@ -30,7 +30,9 @@ export type { IStacAction, IStacContext } from './tokens';
 
 const OPEN = 'jupyterlab-stac:open';
 const PLUGIN = 'jupyterlab-stac:plugin';
-const STATE = 'jupyterlab-stac:panel';
+const STATE = 'jupyterlab-stac:state';
+// of layouts; what stands before a colon is all that is looked for
+const TRACKED = 'jupyterlab-stac-panel';
 const SAVE_MS = 400;
 
 const actions: JupyterFrontEndPlugin<IStacActions> = {
@@ -69,7 +71,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     themes: IThemeManager | null
   ) => {
     const writer = new NotebookWriter(app, notebooks);
-    const tracker = new WidgetTracker<MainAreaWidget<CataloguePanel>>({ namespace: STATE });
+    const tracker = new WidgetTracker<MainAreaWidget<CataloguePanel>>({ namespace: TRACKED });
     const t: Translate = translator(languageOf(labTranslator?.languageCode));
     let opened: CatalogueModel | null = null;
 

@@ -162,8 +162,8 @@ def test_search_open_preview_insert_and_run(panel: Panel, apis: Vendors, lab: Ba
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 512
     expect(item.get_by_text("px, uint16, EPSG:32631")).to_be_visible()
     before = picture.get_attribute("src")
-    item.get_by_label("Black at").fill("500")
-    item.get_by_label("White at").fill("900")
+    item.get_by_label("Black at").fill("300")
+    item.get_by_label("White at").fill("2700")
     item.get_by_role("button", name="Stretch").click()
     expect(picture).not_to_have_attribute("src", before or "")
     picture.scroll_into_view_if_needed()
@@ -203,7 +203,7 @@ def test_a_reload_brings_everything_back_and_keys_do_it_all(panel: Panel) -> Non
     expect(panel.root.get_by_role("grid")).to_be_visible()
     panel.page.wait_for_timeout(1500)  # state is saved
     panel.load()
-    expect(panel.root.get_by_role("grid")).to_be_visible()
+    panel.root.get_by_role("grid").wait_for()
     expect(panel.root.get_by_role("heading", level=2)).to_have_text(chosen)
     assert panel.axe() == []
 

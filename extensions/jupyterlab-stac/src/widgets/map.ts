@@ -97,8 +97,8 @@ export class CatalogueMap {
       view: new View({ projection: PROJECTION, center: [0, 20], zoom: 1, maxZoom: 20 })
     });
     this.paintLand();
-    if (extent?.length === 4) {
-      this.map.getView().fit([...extent] as [number, number, number, number]);
+    if (isArea(extent)) {
+      this.map.getView().fit([...extent]);
       this.fitted = true;
     }
     this.listen(results);
@@ -346,6 +346,12 @@ export class CatalogueMap {
     this.map.getLayers().insertAt(1, this.graticule);
     this.element.style.setProperty('color', text);
   }
+}
+
+/** A saved extent that a map can be fitted to. */
+function isArea(extent: readonly number[] | null): extent is [number, number, number, number] {
+  const [west, south, east, north] = extent ?? [];
+  return extent?.length === 4 && extent.every(Number.isFinite) && west! < east! && south! < north!;
 }
 
 /** Land of Natural Earth; its rings run over the antimeridian and around the pole. */
