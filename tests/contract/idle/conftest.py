@@ -16,7 +16,7 @@ from boresight_hub.session import HubSession
 from boresight_hub.settings import IdleSettings
 
 #: Two hours, a quarter of an hour and a minute, some hundred times as fast.
-AFTER_S, WARN_BEFORE_S, REPORT_EVERY_S = 30, 15, 1.5
+AFTER_S, WARN_BEFORE_S, REPORT_EVERY_S = 30, 15, 3
 RULES = IdleSettings(
     after_s=AFTER_S,
     warn_before_s=WARN_BEFORE_S,
