@@ -27,7 +27,7 @@ from boresight_hub.session import HubSession
 
 from .conftest import AFTER_S, GONE_S, WARN_BEFORE_S, IdleStack, state_of, stays, until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 #: Long enough for a server without activity to be over.
 LONG_S = AFTER_S + WARN_BEFORE_S + 6

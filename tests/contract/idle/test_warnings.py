@@ -14,7 +14,7 @@ from boresight_hub.session import HubSession
 
 from .conftest import AFTER_S, GONE_S, WARN_BEFORE_S, IdleStack, stays, until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 
 def server_route(
