@@ -24,7 +24,7 @@ from boresight.workflows.ownprefix import own_prefix
 
 _SECOND_KEY = ".boresight/home-snapshots.key"
 _PASSWORD = Path(".config") / "boresight" / "home-snapshots.password"
-#: What can be made again, or belongs to nobody's work.
+#: What can be made again, or belongs to nobody's work; with a slash before it, of the home itself.
 EXCLUDED = (
     "/.cache",
     "/.local/share/Trash",
@@ -88,7 +88,11 @@ class HomeSnapshots:
         HomeError, AccessError, ProgramError
         """
         with self._repository(make=True) as repository:
-            excluded = [f"--exclude={name}" for name in EXCLUDED]
+            # restic compares with where a file lies on the disk
+            root = _literal(str(self.home))
+            excluded = [
+                f"--exclude={root if name.startswith('/') else ''}{name}" for name in EXCLUDED
+            ]
             # relative names: the same home may lie elsewhere next time
             said = repository.run(
                 "backup",
