@@ -12,7 +12,7 @@ import psutil
 import pytest
 from support.batch_person import BatchPerson, notebook, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 WORK = """
 import os, pathlib, time

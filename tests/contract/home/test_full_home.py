@@ -18,7 +18,7 @@ from support.ports import free_base_port
 
 from boresight_hub.config.rescue import has_room, rescue_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 _SIZE_BYTES = 24 * 2**20
 

@@ -12,7 +12,7 @@ import pytest
 from support.batch_person import BatchPerson
 from support.environment import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 PASSWORD = ".config/boresight/home-snapshots.password"
 

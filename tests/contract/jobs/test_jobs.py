@@ -100,6 +100,7 @@ def files_with(text: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_job_outlives_its_kernel_and_its_record_tells_all(
     ventoux: PairInFolder, jobs_here: Path
 ) -> None:
@@ -171,6 +172,7 @@ print(jobs.start_stereo(left, right, collection="dsm", folder=Path({str(target.f
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_killed_job_is_told_as_interrupted_and_leaves_no_process(
     ventoux: PairInFolder, record_property: Callable[[str, object], None]
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_killed_job_is_told_as_interrupted_and_leaves_no_process(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_cancelled_job_takes_back_what_it_has_begun(ventoux: PairInFolder) -> None:
     target, _ = ventoux
     job = begin(ventoux, "cancelled")
