@@ -282,7 +282,7 @@ def test_down_ends_a_first_start(tmp_path: Path, port: int) -> None:
         env=os.environ | {"BORESIGHT_CACHE_DIR": str(tmp_path / "cache")},
     )
     try:
-        wait_for(lambda: (path / "cache" / "gocache").exists(), 60)
+        wait_for(lambda: (path / "cache" / "versitygw" / "gocache").exists(), 120)
         wait_for(lambda: processes.marked(path), 10)  # the build, which is to be ended
         assert starting.poll() is None
         done = boresight("down", "--purge", "--yes", "--state", str(path))
