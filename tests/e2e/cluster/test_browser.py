@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def test_from_the_form_to_the_surface_model(
         kinds = {one["metadata"]["labels"].get("app.kubernetes.io/component") for one in pods}
         assert {"dask-scheduler", "dask-worker"} <= kinds
         m.wait_for_end(600)
+        # each pod that ends breaks the connections of this browser, which runs on the node
+        _wait_for_the_end_of_dask(cluster)
         m.page.keyboard.press("Control+s")
         m.page.locator(".jp-NotebookPanel").first.wait_for()
         m.page.wait_for_timeout(2000)
@@ -85,6 +88,15 @@ def test_from_the_form_to_the_surface_model(
         complaints = [one for one in m.complaints() if "net::ERR_NETWORK_CHANGED" not in one]
         assert complaints == []
         session.stop_server()
+
+
+def _wait_for_the_end_of_dask(cluster: Cluster) -> None:
+    until = time.monotonic() + 120
+    chosen = "--selector=app.kubernetes.io/component in (dask-scheduler, dask-worker)"
+    while cluster.get("pods", "--namespace", USERS, chosen)["items"]:
+        assert time.monotonic() < until, "pods of the Dask cluster are left"
+        time.sleep(1)
+    time.sleep(2)
 
 
 def _choose(page: Page, name: str) -> None:
