@@ -20,7 +20,7 @@ from rasterio.transform import from_bounds
 
 FIXTURES = Path(__file__).parents[2] / "extensions" / "jupyterlab-stac" / "tests" / "fixtures"
 #: how long a slow one takes; other answers take seconds too where all processors are busy
-SLOW_S = 25.0
+SLOW_S = 20.0
 VENDORS = {
     "earth-search": "Earth Search",
     "planetary-computer": "Planetary Computer",

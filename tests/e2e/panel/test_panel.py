@@ -15,6 +15,8 @@ from support.bare_lab import BareLab, bare_lab
 from support.browser import CHROMIUM, chromium, look
 from support.stac_vendors import SLOW_S, VENDORS, Vendors, vendors
 
+import jupyterlab_stac
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.browser,
@@ -23,6 +25,8 @@ pytestmark = [
 ]
 
 _WAIT_MS = 180_000
+_EXPECT_MS = 60_000
+BUILT = Path(jupyterlab_stac.__file__).with_name("labextension")
 PICTURES = os.environ.get("BORESIGHT_TEST_PICTURES")
 _AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
 
@@ -51,13 +55,22 @@ def context() -> Iterator[BrowserContext]:
             viewport={"width": 1400, "height": 900}, permissions=["clipboard-read"]
         )
         context.set_default_timeout(_WAIT_MS)
+        expect.set_options(timeout=_EXPECT_MS)
         yield context
+        expect.set_options(timeout=None)
         context.close()
 
 
 def colours(area: Locator) -> int:
     """How many colours an element shows."""
     return len(np.unique(look(area).reshape(-1, 3), axis=0))
+
+
+def loaded_b(panel: Panel) -> int:
+    """Size of the panel's files that the page has asked for, before compression."""
+    paths = {url.partition("/extensions/jupyterlab-stac/")[2].partition("?")[0]
+             for url in panel.requests}  # fmt: skip
+    return sum((BUILT / path).stat().st_size for path in paths if path)
 
 
 class Panel:
@@ -229,6 +242,16 @@ def test_a_reload_brings_everything_back_and_keys_do_it_all(panel: Panel) -> Non
     panel.root.get_by_role("grid").wait_for()
     expect(panel.root.get_by_role("heading", level=2)).to_have_text(chosen)
     assert panel.axe() == []
+
+
+def test_lab_loads_little_of_the_panel_before_it_is_opened(panel: Panel) -> None:
+    panel.load()
+    before_b = loaded_b(panel)
+    panel.command("jupyterlab-stac:open")
+    panel.root.locator(".jp-Stac-collections input").first.wait_for()
+    print(f"loaded with Lab {before_b} B, with the panel {loaded_b(panel)} B")
+    assert 0 < before_b < 80_000
+    assert loaded_b(panel) < 1_200_000
 
 
 def test_hostile_items_are_text_and_odd_footprints_are_shown(panel: Panel) -> None:

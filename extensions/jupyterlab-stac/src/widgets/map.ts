@@ -57,13 +57,15 @@ export class CatalogueMap {
   private readonly results = new VectorSource();
   private readonly area = new VectorSource();
   private readonly shown = new VectorSource();
+  /** Edges of what is chosen, above its pictures. */
+  private readonly edges = new VectorSource();
   private readonly byKey = new Map<string, Feature>();
   private readonly points = new WeakMap<Feature, Point>();
   private readonly land: VectorLayer;
   private graticule: Graticule | null = null;
   private draw: Draw | null = null;
   private colours: Colours;
-  private styles!: Record<'usual' | 'hovered' | 'selected' | 'area' | 'shown', [Style, Style]>;
+  private styles!: Record<'usual' | 'hovered' | 'selected' | 'edge' | 'area' | 'shown', [Style, Style]>;
   private readonly pictures: MapPictures;
   private fitted = false;
   private clicked = false;
@@ -95,9 +97,10 @@ export class CatalogueMap {
       }).extend([new ScaleLine()]),
       layers: [
         this.land,
-        this.pictures.layer,
         new VectorLayer({ source: this.area, style: () => this.styles.area[0] }),
         results,
+        this.pictures.layer,
+        new VectorLayer({ source: this.edges, style: () => this.styles.edge[0] }),
         new VectorLayer({
           source: this.shown,
           style: (feature, resolution) => this.pair(feature as Feature, resolution, 'shown')
@@ -132,7 +135,7 @@ export class CatalogueMap {
     this.colours = coloursOf(this.element);
     this.restyle();
     this.paintLand();
-    [this.results, this.area, this.shown].forEach(source => source.changed());
+    [this.results, this.area, this.edges, this.shown].forEach(source => source.changed());
   }
 
   /** Let the reader draw; what was drawn becomes the search's area. */
@@ -301,7 +304,10 @@ export class CatalogueMap {
   }
 
   private takePictures(): void {
-    this.pictures.take([...this.model.shown, ...this.model.chosen]);
+    const { shown, chosen } = this.model;
+    this.pictures.take([...shown, ...chosen]);
+    this.edges.clear();
+    this.edges.addFeatures(chosen.map(item => new Feature(geometryOf(footprintOf(item)))));
   }
 
   /** Go to what was opened in the list, where it is not seen or is but a point. */
@@ -364,6 +370,7 @@ export class CatalogueMap {
       usual: make(footprint, fill, 1.25, 1),
       hovered: make(hovered, fill, 3, 3),
       selected: make(selected, selectedFill, 2.5, 2),
+      edge: make(selected, 'rgba(0,0,0,0)', 2.5, 2),
       area: make(area, 'rgba(0,0,0,0)', 2, 0),
       shown: make(shown, 'rgba(0,0,0,0)', 2.5, 4)
     };
