@@ -124,6 +124,10 @@ def test_a_pair_is_found_made_and_seen(
         page.wait_for_timeout(1500)
         assert (look(area) != before).any(), "both footprints are drawn"
         assert ours(accessibility_problems(page)) == []
+        # images of 250 m fill the map
+        expect(page.locator(".jp-Stac-map .ol-scale-line-inner")).to_have_text(
+            re.compile(r"^(10|20|50|100) m$")
+        )
         picture(page, "stereo-pairs")
 
         found.get_by_role("button", name="Make a DSM of this pair").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -18,6 +19,8 @@ from PIL import Image
 from rasterio.transform import from_bounds
 
 FIXTURES = Path(__file__).parents[2] / "extensions" / "jupyterlab-stac" / "tests" / "fixtures"
+#: how long a slow one takes; other answers take seconds too where all processors are busy
+SLOW_S = 20.0
 VENDORS = {
     "earth-search": "Earth Search",
     "planetary-computer": "Planetary Computer",
@@ -86,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, vendor: str, path: str, asked: dict[str, Any]) -> None:
         fault = self.server.faults.get(vendor, "") if path == "search" else ""
         if fault == "slow":
-            time.sleep(3)
+            time.sleep(SLOW_S)
         elif fault == "html":
             self._send(200, b"<h1>Welcome</h1>", "text/html")
             return
@@ -136,7 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            # who asked may have stopped to wait
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

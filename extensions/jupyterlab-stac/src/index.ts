@@ -74,6 +74,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     const tracker = new WidgetTracker<MainAreaWidget<CataloguePanel>>({ namespace: TRACKED });
     const t: Translate = translator(languageOf(labTranslator?.languageCode));
     let opened: CatalogueModel | null = null;
+    let making: Promise<MainAreaWidget<CataloguePanel>> | null = null;
 
     app.commands.addCommand(OPEN, {
       label: t('STAC catalogue'),
@@ -86,8 +87,14 @@ const panel: JupyterFrontEndPlugin<void> = {
           app.shell.activateById(there.id);
           return there;
         }
-        const made = await create();
-        app.shell.add(made, 'main');
+        // two clicks before the panel's part has been loaded are one tab
+        making ??= create().finally(() => {
+          making = null;
+        });
+        const made = await making;
+        if (!made.isAttached) {
+          app.shell.add(made, 'main');
+        }
         app.shell.activateById(made.id);
         return made;
       }

@@ -37,6 +37,12 @@ def test_the_built_panel_is_of_these_sources():
     assert held == sources_hash(), "npm run build, and commit what it makes"
 
 
+def test_lab_loads_the_built_panel():
+    installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "jupyterlab-stac"
+    held = (installed / "sources.sha256").read_text()
+    assert held == (BUILT / "sources.sha256").read_text(), "install it anew: uv sync"
+
+
 def test_the_built_panel_names_nobody_s_machine():
     for path in BUILT.rglob("*"):
         if path.is_file():

@@ -104,7 +104,7 @@ test('what is stopped leaves no problem and no results', async () => {
   const running = model.run();
   model.stop();
   await running;
-  expect([model.problem, model.results.length, model.busy]).toEqual([null, 0, null]);
+  expect([model.problem, model.results.length, model.searching]).toEqual([null, 0, null]);
 });
 
 test('the search that was begun last wins', async () => {
@@ -123,7 +123,7 @@ test.each([
   const model = await opened(url => (url.endsWith('/search') ? [502, body] : usual(url, null)));
   await model.run();
   expect(told(model.problem, t)).toContain(words);
-  expect(model.busy).toBeNull();
+  expect([model.loading, model.searching]).toEqual([false, null]);
 });
 
 test('what is no STAC API is told', async () => {
@@ -157,4 +157,44 @@ test('selection: only one, or more', async () => {
   expect(model.chosen.map(item => item.id)).toEqual(['0-a', '0-b']);
   model.select('c/0-a', 'toggle');
   expect(model.chosen.map(item => item.id)).toEqual(['0-b']);
+});
+
+test('a search that begins before the collections have come does not end their loading', async () => {
+  let release = (): void => undefined;
+  const held = new Promise<void>(resolve => (release = resolve));
+  const { transport } = server(usual);
+  const slow: Transport = async (path, init) => {
+    if (path.includes('collections')) {
+      await held;
+    }
+    return transport(path, init);
+  };
+  const model = new CatalogueModel(new PanelApi(slow));
+  const started = model.start(null);
+  while (!model.can) {
+    await new Promise(resolve => setTimeout(resolve, 1));
+  }
+  await model.run();
+  expect([model.results.length, model.loading, model.collected]).toEqual([2, true, false]);
+  release();
+  await started;
+  expect([model.results.length, model.loading, model.collections.length]).toEqual([2, false, 2]);
+});
+
+test.each(['settings', '', '/collections'])('what fails at the beginning (%s) is asked for again', async what => {
+  let broken = true;
+  const { transport } = server(usual);
+  const failing: Transport = (path, init) => {
+    const url = new URLSearchParams(path.split('?')[1]).get('url');
+    const wanted = what === 'settings' ? path === what : url === `${ROOT}${what}`;
+    return broken && wanted
+      ? Promise.resolve(Response.json({ kind: 'slow', values: { host: 'h', seconds: 2 } }, { status: 504 }))
+      : transport(path, init);
+  };
+  const model = new CatalogueModel(new PanelApi(failing));
+  await model.start({ apiUrl: ROOT, searched: true });
+  expect([model.problem === null, model.collected, model.collections.length]).toEqual([false, false, 0]);
+  broken = false;
+  await model.retry();
+  expect([model.problem, model.collected, model.collections.length]).toEqual([null, true, 2]);
 });

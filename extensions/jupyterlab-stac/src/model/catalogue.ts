@@ -45,12 +45,16 @@ export interface SavedState {
   readonly searched: boolean;
 }
 
+type Line = 'api' | 'search';
+
 export class CatalogueModel {
   settings: PanelSettings | null = null;
   entry: ApiEntry | null = null;
   root: StacRoot | null = null;
   can: Capabilities | null = null;
   collections: readonly StacCollection[] = [];
+  /** Whether the collections have come; an API may have none. */
+  collected = false;
   queryables: readonly Queryable[] = [];
   search: SearchState = EMPTY_SEARCH;
   results: readonly Result[] = [];
@@ -65,14 +69,19 @@ export class CatalogueModel {
   view: 'cards' | 'table' = 'cards';
   /** Of the map: west, south, east, north [deg]. */
   extent: readonly number[] | null = null;
-  busy: 'api' | 'search' | 'more' | null = null;
+  /** Whether the settings, the API or its collections are on their way. */
+  loading = false;
+  /** What of a search is on its way. */
+  searching: 'search' | 'more' | null = null;
   problem: unknown = null;
   searched = false;
   signatures: Signatures;
 
   private readonly changes = new Signal<this, Change>(this);
-  private asking: AbortController | null = null;
+  // apart, since a search may begin before all collections have come
+  private readonly asking: Record<Line, AbortController | null> = { api: null, search: null };
   private queryablesOfApi = 0;
+  private begun: [Partial<SavedState> | null, number] = [null, EMPTY_SEARCH.limit];
 
   constructor(readonly api: PanelApi) {
     this.signatures = new Signatures(hrefs => api.sign(hrefs));
@@ -103,6 +112,7 @@ export class CatalogueModel {
 
   /** Begin: settings, then the API of last time or the first one, and its search anew. */
   async start(saved: Partial<SavedState> | null, pageSize = EMPTY_SEARCH.limit): Promise<void> {
+    this.begun = [saved, pageSize];
     await this.guarded('api', async () => {
       this.settings = await this.api.settings();
     });
@@ -118,7 +128,7 @@ export class CatalogueModel {
     }
     await this.openApi(entry, this.search);
     const open = same ? saved?.open : null;
-    if (same && saved?.searched && this.root) {
+    if (same && saved?.searched && this.collected) {
       await this.run();
     }
     if (open?.id) {
@@ -135,6 +145,7 @@ export class CatalogueModel {
     this.entry = entry;
     this.root = null;
     this.can = null;
+    this.collected = false;
     this.collections = [];
     this.queryables = [];
     this.forgetResults();
@@ -155,6 +166,7 @@ export class CatalogueModel {
       this.root = root;
       this.can = capabilitiesOf(root, entry.url);
       this.collections = await this.allCollections(entry.url, signal);
+      this.collected = true;
     });
     this.emit('collections');
     void this.loadQueryables();
@@ -216,7 +228,7 @@ export class CatalogueModel {
 
   /** Search from the beginning. */
   async run(): Promise<void> {
-    this.stop();
+    this.stop('search');
     this.forgetResults();
     this.searched = true;
     this.emit('results');
@@ -231,11 +243,28 @@ export class CatalogueModel {
   /** Fetch the next page, if there is one and nothing else is on its way. */
   async more(): Promise<void> {
     const { next } = this;
-    if (!next || this.busy || this.results.length >= MAX_ITEMS) {
+    if (!next || this.searching || this.results.length >= MAX_ITEMS) {
       return;
     }
     await this.guarded('more', signal => this.take(next, signal));
     this.emit('results');
+  }
+
+  /** Do again what has failed: the beginning, the API with its collections, a page, or the search. */
+  async retry(): Promise<void> {
+    if (!this.settings) {
+      await this.start(...this.begun);
+    } else if (!this.collected && this.entry) {
+      const { searched } = this;
+      await this.openApi(this.entry, this.search);
+      if (searched && this.collected) {
+        await this.run();
+      }
+    } else if (this.next) {
+      await this.more();
+    } else {
+      await this.run();
+    }
   }
 
   private async take(request: ApiRequest, signal: AbortSignal): Promise<void> {
@@ -258,11 +287,13 @@ export class CatalogueModel {
     this.next = nextRequest(page, request);
   }
 
-  /** Give up what is on its way. */
-  stop(): void {
-    this.asking?.abort();
-    this.asking = null;
-    this.busy = null;
+  /** Give up what is on its way, or the search alone. */
+  stop(...lines: readonly Line[]): void {
+    for (const line of lines.length ? lines : (['api', 'search'] as const)) {
+      this.asking[line]?.abort();
+      this.asking[line] = null;
+      this.tellBusy(line, null);
+    }
   }
 
   select(key: string, mode: 'only' | 'toggle' = 'only'): void {
@@ -350,23 +381,32 @@ export class CatalogueModel {
     what: 'api' | 'search' | 'more',
     work: (signal: AbortSignal) => Promise<void>
   ): Promise<void> {
+    const line: Line = what === 'api' ? 'api' : 'search';
     const controller = new AbortController();
-    this.asking = controller;
-    this.busy = what;
+    this.asking[line] = controller;
+    this.tellBusy(line, what);
     this.problem = null;
     this.emit(what === 'api' ? 'api' : 'results');
     try {
       await work(controller.signal);
     } catch (problem) {
-      if (!isAborted(problem) && this.asking === controller) {
+      if (!isAborted(problem) && this.asking[line] === controller) {
         this.problem = problem;
       }
     } finally {
-      if (this.asking === controller) {
-        this.asking = null;
-        this.busy = null;
+      if (this.asking[line] === controller) {
+        this.asking[line] = null;
+        this.tellBusy(line, null);
         this.emit(what === 'api' ? 'api' : 'results');
       }
+    }
+  }
+
+  private tellBusy(line: Line, what: 'api' | 'search' | 'more' | null): void {
+    if (line === 'api') {
+      this.loading = what !== null;
+    } else {
+      this.searching = what === 'api' ? null : what;
     }
   }
 

@@ -16,7 +16,7 @@ export interface DrawTools {
 export function SearchForm({ tools }: { tools: DrawTools }): JSX.Element {
   const { model, t } = usePanel();
   useChanges(model, 'api', 'search', 'results', 'collections');
-  const searching = model.busy === 'search' || model.busy === 'more';
+  const searching = model.searching !== null;
   return (
     <form
       className="jp-Stac-form"
@@ -43,7 +43,7 @@ export function SearchForm({ tools }: { tools: DrawTools }): JSX.Element {
           {searching ? t('Searching…') : t('Search')}
         </button>
         {searching && (
-          <button type="button" className="jp-Stac-button" onClick={() => model.stop()}>
+          <button type="button" className="jp-Stac-button" onClick={() => model.stop('search')}>
             {t('Stop')}
           </button>
         )}
@@ -174,9 +174,14 @@ function Collections(): JSX.Element {
         />
       )}
       <div className="jp-Stac-collections" role="group" aria-label={t('Collections')}>
-        {model.busy === 'api' && <p className="jp-Stac-hint">{t('Loading…')}</p>}
-        {model.busy !== 'api' && model.can && !found.length && (
+        {model.loading && <p className="jp-Stac-hint">{t('Loading…')}</p>}
+        {model.collected && !found.length && (
           <p className="jp-Stac-hint">{t('No collection')}</p>
+        )}
+        {!model.loading && !model.collected && (
+          <button type="button" className="jp-Stac-button" onClick={() => void model.retry()}>
+            {t('Load the collections')}
+          </button>
         )}
         {found.slice(0, 300).map(one => (
           <label key={one.id} className="jp-Stac-check" title={one.description?.slice(0, 500)}>
@@ -275,7 +280,7 @@ function Dates(): JSX.Element {
   return (
     <fieldset>
       <legend>{t('Dates')}</legend>
-      <div className="jp-Stac-two">
+      <div className="jp-Stac-two jp-Stac-dates">
         <label className="jp-Stac-label">
           {t('From')}
           <input

@@ -18,20 +18,25 @@ import Point from 'ol/geom/Point';
 import Polygon, { fromExtent } from 'ol/geom/Polygon';
 import type Geometry from 'ol/geom/Geometry';
 import { Circle, Fill, Stroke, Style } from 'ol/style';
-import { getCenter, getHeight, getWidth } from 'ol/extent';
+import { getCenter, getHeight, getWidth, intersects } from 'ol/extent';
 import { defaults as defaultControls } from 'ol/control/defaults';
 import ScaleLine from 'ol/control/ScaleLine';
 
 import land from 'world-atlas/land-50m.json';
 
-import type { BBox } from '../stac';
 import type { CatalogueModel, Change } from '../model/catalogue';
 import { extentOf, footprintOf, splitBBox, type Footprint } from '../model/footprints';
 import { viewportBBox } from '../model/search';
+import type { BBox, StacItem } from '../stac';
+import { MapPictures } from './pictures';
 
 const PROJECTION = 'EPSG:4326';
 /** A footprint that is smaller on the screen is drawn as a point too [px]. */
 const TOO_SMALL_PX = 8;
+/** At the equator 5 cm a pixel: an image of 250 m fills the map, and pixels of half a metre are seen. */
+const MAX_ZOOM = 22;
+/** For what has no extent, as a point: 19 m a pixel. */
+const POINT_ZOOM = 13;
 
 interface Colours {
   readonly land: string;
@@ -52,14 +57,18 @@ export class CatalogueMap {
   private readonly results = new VectorSource();
   private readonly area = new VectorSource();
   private readonly shown = new VectorSource();
+  /** Edges of what is chosen, above its pictures. */
+  private readonly edges = new VectorSource();
   private readonly byKey = new Map<string, Feature>();
   private readonly points = new WeakMap<Feature, Point>();
   private readonly land: VectorLayer;
   private graticule: Graticule | null = null;
   private draw: Draw | null = null;
   private colours: Colours;
-  private styles!: Record<'usual' | 'hovered' | 'selected' | 'area' | 'shown', [Style, Style]>;
+  private styles!: Record<'usual' | 'hovered' | 'selected' | 'edge' | 'area' | 'shown', [Style, Style]>;
+  private readonly pictures: MapPictures;
   private fitted = false;
+  private clicked = false;
 
   constructor(
     private readonly element: HTMLElement,
@@ -77,6 +86,7 @@ export class CatalogueMap {
       source: this.results,
       style: (feature, resolution) => this.styleOf(feature as Feature, resolution)
     });
+    this.pictures = new MapPictures(model, PROJECTION);
     const extent = model.extent;
     this.map = new OlMap({
       target: element,
@@ -89,12 +99,14 @@ export class CatalogueMap {
         this.land,
         new VectorLayer({ source: this.area, style: () => this.styles.area[0] }),
         results,
+        this.pictures.layer,
+        new VectorLayer({ source: this.edges, style: () => this.styles.edge[0] }),
         new VectorLayer({
           source: this.shown,
           style: (feature, resolution) => this.pair(feature as Feature, resolution, 'shown')
         })
       ],
-      view: new View({ projection: PROJECTION, center: [0, 20], zoom: 1, maxZoom: 20 })
+      view: new View({ projection: PROJECTION, center: [0, 20], zoom: 1, maxZoom: MAX_ZOOM })
     });
     this.paintLand();
     if (isArea(extent)) {
@@ -123,7 +135,7 @@ export class CatalogueMap {
     this.colours = coloursOf(this.element);
     this.restyle();
     this.paintLand();
-    [this.results, this.area, this.shown].forEach(source => source.changed());
+    [this.results, this.area, this.edges, this.shown].forEach(source => source.changed());
   }
 
   /** Let the reader draw; what was drawn becomes the search's area. */
@@ -174,7 +186,7 @@ export class CatalogueMap {
       const [west, south, east, north] = box;
       this.map.getView().fit([west, south, west <= east ? east : east + 360, north], {
         padding: [40, 40, 40, 40],
-        maxZoom: 13
+        maxZoom: west === east && south === north ? POINT_ZOOM : MAX_ZOOM
       });
     }
   }
@@ -200,7 +212,9 @@ export class CatalogueMap {
         const more = ctrlKey || metaKey;
         this.model.select(key, more ? 'toggle' : 'only');
         if (!more) {
+          this.clicked = true;
           this.model.open(this.model.results.find(one => one.key === key)?.item ?? null);
+          this.clicked = false;
         }
       }
     });
@@ -223,6 +237,7 @@ export class CatalogueMap {
       case 'results':
       case 'api':
         this.takeResults();
+        this.takePictures();
         break;
       case 'search':
         this.takeArea();
@@ -231,8 +246,15 @@ export class CatalogueMap {
         this.takeShown();
         break;
       case 'hover':
-      case 'selection':
         this.results.changed();
+        break;
+      case 'selection':
+        this.takePictures();
+        this.results.changed();
+        break;
+      case 'open':
+        this.takePictures();
+        this.find(this.model.opened);
         break;
     }
   }
@@ -277,6 +299,30 @@ export class CatalogueMap {
     this.shown.addFeatures(footprints.map(one => new Feature(geometryOf(one))));
     if (footprints.length) {
       this.fit(footprints);
+    }
+    this.takePictures();
+  }
+
+  private takePictures(): void {
+    const { shown, chosen } = this.model;
+    this.pictures.take([...shown, ...chosen]);
+    this.edges.clear();
+    this.edges.addFeatures(chosen.map(item => new Feature(geometryOf(footprintOf(item)))));
+  }
+
+  /** Go to what was opened in the list, where it is not seen or is but a point. */
+  private find(item: StacItem | null): void {
+    const footprint = item && !this.clicked ? footprintOf(item) : null;
+    const extent = footprint ? geometryOf(footprint)?.getExtent() : undefined;
+    const view = this.map.getView();
+    const resolution = view.getResolution();
+    if (!footprint || !extent || !resolution || !this.map.getSize()?.[0]) {
+      return;
+    }
+    const isPoint = getWidth(extent) === 0 && getHeight(extent) === 0;
+    const small = Math.max(getWidth(extent), getHeight(extent)) / resolution <= TOO_SMALL_PX;
+    if ((small && !isPoint) || !intersects(extent, view.calculateExtent(this.map.getSize()))) {
+      this.fit([footprint]);
     }
   }
 
@@ -324,6 +370,7 @@ export class CatalogueMap {
       usual: make(footprint, fill, 1.25, 1),
       hovered: make(hovered, fill, 3, 3),
       selected: make(selected, selectedFill, 2.5, 2),
+      edge: make(selected, 'rgba(0,0,0,0)', 2.5, 2),
       area: make(area, 'rgba(0,0,0,0)', 2, 0),
       shown: make(shown, 'rgba(0,0,0,0)', 2.5, 4)
     };

@@ -5,6 +5,7 @@ import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { footprintOf } from '../model/footprints';
 import type { StacItem } from '../stac';
 import { Panel, usePanel, useActions, useChanges, type PanelContext } from './context';
 import { SearchForm } from './form';
@@ -104,6 +105,7 @@ function Layout({ onMap }: { onMap(map: CatalogueMap | null): void }): JSX.Eleme
             >
               {t('Show all')}
             </button>
+            <Chosen onShow={items => map.current?.fit(items.map(footprintOf))} />
             <AreaActions />
             <Shown />
           </div>
@@ -137,6 +139,16 @@ function AreaActions(): JSX.Element {
       ))}
     </>
   );
+}
+
+function Chosen({ onShow }: { onShow(items: readonly StacItem[]): void }): JSX.Element | null {
+  const { model, t } = usePanel();
+  useChanges(model, 'selection', 'open', 'results');
+  return model.chosen.length ? (
+    <button type="button" className="jp-Stac-button" onClick={() => onShow(model.chosen)}>
+      {t('Show selected')}
+    </button>
+  ) : null;
 }
 
 function Shown(): JSX.Element | null {

@@ -42,7 +42,7 @@ export function Results(): JSX.Element {
 
   function countOf(): string {
     const whole = new Intl.NumberFormat(language);
-    if (model.busy === 'search') {
+    if (model.searching === 'search') {
       return t('Searching…');
     }
     if (!model.searched) {
@@ -86,15 +86,7 @@ function Problem(): JSX.Element | null {
         <button
           type="button"
           className="jp-Stac-button"
-          onClick={() => {
-            if (!model.root && model.entry) {
-              void model.openApi(model.entry, model.search);
-            } else if (model.next) {
-              void model.more();
-            } else {
-              void model.run();
-            }
-          }}
+          onClick={() => void model.retry()}
         >
           {t('Try again')}
         </button>
@@ -401,10 +393,10 @@ function More(): JSX.Element | null {
       ref={ref}
       type="button"
       className="jp-Stac-button jp-Stac-more"
-      disabled={model.busy !== null}
+      disabled={model.searching !== null}
       onClick={() => void model.more()}
     >
-      {model.busy === 'more' ? t('Loading…') : t('More')}
+      {model.searching === 'more' ? t('Loading…') : t('More')}
     </button>
   ) : null;
 }

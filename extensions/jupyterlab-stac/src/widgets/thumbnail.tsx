@@ -2,22 +2,9 @@
 
 import * as React from 'react';
 
-import type { StacAsset, StacItem } from '../stac';
+import { thumbnailOf } from '../model/pictures';
+import type { StacItem } from '../stac';
 import { usePanel } from './context';
-
-/** Asset to show as a small picture: what says so of itself, in a format that browsers know. */
-export function thumbnailOf(item: StacItem): StacAsset | null {
-  const assets = Object.entries(item.assets).filter(
-    ([, asset]) => typeof asset?.href === 'string'
-  );
-  const shows = ([, asset]: [string, StacAsset]): boolean =>
-    asset.type ? /^image\/(png|jpe?g|webp|gif)/.test(asset.type) : /\.(png|jpe?g|webp)$/i.test(asset.href);
-  const found =
-    assets.find(one => one[1].roles?.includes('thumbnail') && shows(one)) ??
-    assets.find(([name, asset]) => /^(thumbnail|rendered_preview|preview|quicklook)$/.test(name) && shows([name, asset])) ??
-    assets.find(one => one[1].roles?.includes('overview') && shows(one));
-  return found?.[1] ?? null;
-}
 
 export function Thumbnail({ item }: { item: StacItem }): JSX.Element {
   const { model, t } = usePanel();

@@ -1,0 +1,79 @@
+/** Pictures of the items that are chosen or shown, below the footprints. */
+
+import LayerGroup from 'ol/layer/Group';
+import ImageLayer from 'ol/layer/Image';
+import Static from 'ol/source/ImageStatic';
+
+import type { CatalogueModel } from '../model/catalogue';
+import { mapPictureOf, type MapPicture } from '../model/pictures';
+import type { StacItem } from '../stac';
+
+/** More would make the map slow, and say nothing. */
+const MAX_PICTURES = 20;
+
+export class MapPictures {
+  readonly layer = new LayerGroup();
+  /** By href; null while its address is asked for, and for one that failed. */
+  private readonly layers = new Map<string, ImageLayer<Static> | null>();
+
+  constructor(
+    private readonly model: CatalogueModel,
+    private readonly projection: string
+  ) {}
+
+  /** Show the pictures of these items and no others. */
+  take(items: readonly StacItem[]): void {
+    const wanted = new Map<string, MapPicture>();
+    for (const item of items) {
+      const picture = mapPictureOf(item);
+      if (picture && wanted.size < MAX_PICTURES) {
+        wanted.set(picture.href, picture);
+      }
+    }
+    for (const [href, layer] of this.layers) {
+      if (!wanted.has(href)) {
+        this.layers.delete(href);
+        if (layer) {
+          this.layer.getLayers().remove(layer);
+        }
+      }
+    }
+    for (const picture of wanted.values()) {
+      if (!this.layers.has(picture.href)) {
+        this.layers.set(picture.href, null);
+        // without its picture an item is its footprint
+        this.add(picture).catch(() => undefined);
+      }
+    }
+  }
+
+  private async add(picture: MapPicture): Promise<void> {
+    const url = await this.addressOf(picture);
+    if (this.layers.get(picture.href) !== null) {
+      return;
+    }
+    const layer = new ImageLayer({
+      source: new Static({
+        url,
+        imageExtent: [...picture.box],
+        projection: this.projection,
+        referrerPolicy: 'no-referrer'
+      })
+    });
+    this.layers.set(picture.href, layer);
+    this.layer.getLayers().push(layer);
+  }
+
+  private async addressOf({ href, drawn }: MapPicture): Promise<string> {
+    if (drawn) {
+      const found = await this.model.api.preview(href, { bands: [], stretch: null });
+      return `data:image/png;base64,${found.png}`;
+    }
+    const { address } = await this.model.signatures.address(href);
+    // nothing but a picture of the web, whatever an item says
+    if (!/^https?:\/\//i.test(address)) {
+      throw new Error(`${href} is no address of the web.`);
+    }
+    return address;
+  }
+}
