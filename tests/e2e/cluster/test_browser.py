@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(900)]
 
 NOTEBOOK = "examples/quickstart/stereo_to_dsm.ipynb"
 _PARAMETERS = {"size_px": 400, "seed": 12}
-#: what the browser says of a request that it breaks off then, and a page that had not thought of that
+#: what the browser says of a request that it breaks off then, and what its page says
 _NETWORK_CHANGED = re.compile(r"net::ERR_NETWORK_CHANGED|^uncaught: Failed to fetch$")
 #: folder for the pictures of the documentation; none are kept without
 _PICTURES = os.environ.get("BORESIGHT_TEST_PICTURES")
