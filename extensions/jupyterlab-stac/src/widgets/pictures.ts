@@ -13,6 +13,7 @@ const MAX_PICTURES = 20;
 
 export class MapPictures {
   readonly layer = new LayerGroup();
+  private order: readonly string[] = [];
   /** By href; null while its address is asked for, and for one that failed. */
   private readonly layers = new Map<string, ImageLayer<Static> | null>();
 
@@ -21,7 +22,7 @@ export class MapPictures {
     private readonly projection: string
   ) {}
 
-  /** Show the pictures of these items and no others. */
+  /** Show the pictures of these items and no others; the first lies on top. */
   take(items: readonly StacItem[]): void {
     const wanted = new Map<string, MapPicture>();
     for (const item of items) {
@@ -30,14 +31,13 @@ export class MapPictures {
         wanted.set(picture.href, picture);
       }
     }
-    for (const [href, layer] of this.layers) {
+    this.order = [...wanted.keys()].reverse();
+    for (const href of this.layers.keys()) {
       if (!wanted.has(href)) {
         this.layers.delete(href);
-        if (layer) {
-          this.layer.getLayers().remove(layer);
-        }
       }
     }
+    this.arrange();
     for (const picture of wanted.values()) {
       if (!this.layers.has(picture.href)) {
         this.layers.set(picture.href, null);
@@ -61,7 +61,16 @@ export class MapPictures {
       })
     });
     this.layers.set(picture.href, layer);
-    this.layer.getLayers().push(layer);
+    this.arrange();
+  }
+
+  private arrange(): void {
+    const drawn = this.order.flatMap(href => this.layers.get(href) ?? []);
+    const held = this.layer.getLayers();
+    if (held.getLength() !== drawn.length || drawn.some((layer, i) => held.item(i) !== layer)) {
+      held.clear();
+      held.extend(drawn);
+    }
   }
 
   private async addressOf({ href, drawn }: MapPicture): Promise<string> {
