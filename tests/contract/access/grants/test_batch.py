@@ -134,7 +134,7 @@ def test_a_run_that_is_over_ends_its_own_grant(real: SigningStack, marie: SignIn
         return real.request("DELETE", "batch-grants", headers=headers).status_code
 
     secret = other["credential"].partition(":")[2]
-    for wrong in ("", grant["grant"], f"{grant['grant']}:{secret}", marie.held().secret_key):
+    for wrong in ("nothing", grant["grant"], f"{grant['grant']}:{secret}", marie.held().secret_key):
         assert end(wrong) == 401, wrong
     assert running.opens()
     assert end(grant["credential"]) == 204
