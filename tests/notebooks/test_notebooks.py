@@ -58,6 +58,7 @@ def test_no_picture_without_a_notebook() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @each
 def test_runs_and_its_numbers_hold(path: Path) -> None:
     notebook = notebooks.run(path)
@@ -68,6 +69,7 @@ def test_runs_and_its_numbers_hold(path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_number_that_does_not_hold_fails(tmp_path: Path) -> None:
     notebook = notebooks.read(ALL[0])
     cells = notebook.cells

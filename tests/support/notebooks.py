@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("radiometry", "image_quality", "geometry")
 PICTURES = ROOT / "hub" / "docs" / "pictures" / "gallery"
 
-#: seconds a cell may take
-CELL_SECONDS = 240
+#: what a cell may take on a busy machine [s]
+CELL_SECONDS = 600
 
 #: of a committed picture: its size, colours, and widths [px] that are tried until it is so small
 MOST_BYTES, _COLOURS, _WIDTHS = 120_000, 128, (1100, 950, 800)
