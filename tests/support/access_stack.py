@@ -19,13 +19,8 @@ from boresight_hub.embedded import versitygw
 from boresight_hub.embedded.people import write_private
 from boresight_hub.embedded.plan import Command
 from boresight_hub.environment import user_environment
-from boresight_hub.settings import (
-    AccessSettings,
-    HubSettings,
-    OidcSettings,
-    S3Settings,
-    StacSettings,
-)
+from boresight_hub.settings import HubSettings, OidcSettings, S3Settings, StacSettings
+from boresight_hub.settings_access import AccessSettings
 from support.machine import install_s3_server
 from support.origin import Origin
 from support.ports import START_TIMEOUT_S, free_base_port

@@ -81,7 +81,7 @@ def settings(tmp_path: Path) -> HubSettings:
 
 @pytest.fixture
 def provider(settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    monkeypatch.setattr(oidc, "_discoveries", {})
+    monkeypatch.setattr(oidc.provider, "_discoveries", {})
     return Provider(settings.issuer)
 
 
@@ -283,7 +283,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(oidc, "time", clock)
+    for module in (oidc.provider, oidc.verifier):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 

@@ -24,7 +24,8 @@ from boresight_hub.access.signing.problems import SigningError
 from boresight_hub.access.signing.rates import RateLimiter
 from boresight_hub.errors import CredentialError, SignInError
 from boresight_hub.oidc import Claims, TokenVerifier
-from boresight_hub.settings import HubSettings, RateClass
+from boresight_hub.settings import HubSettings
+from boresight_hub.settings_access import RateClass
 
 EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name

@@ -8,7 +8,8 @@ from support.minio import Minio, MinioBuildError, role_arn
 from support.ports import free_base_port
 from support.signing_stack import SigningStack
 
-from boresight_hub.settings import PORT_OFFSETS, AccessSettings, HubSettings
+from boresight_hub.settings import PORT_OFFSETS, HubSettings
+from boresight_hub.settings_access import AccessSettings
 
 
 class PassThroughStack(SigningStack):

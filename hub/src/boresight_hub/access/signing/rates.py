@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
 from boresight_hub.access.signing.problems import SigningError
-from boresight_hub.settings import RateClass
+from boresight_hub.settings_access import RateClass
 
 # whoever is forgotten here starts with a full bucket, so forgetting must take a flood
 _MAX_PEOPLE = 10_000

@@ -14,9 +14,11 @@ from boresight.dsm.accuracy import (
 from boresight.dsm.banding import Banding, banding
 from boresight.dsm.coregistration import Shift, SlopeError, coregister, slope_error
 from boresight.dsm.grids import SeamStatistics, Tile, mosaic, resample, sample, seam_statistics
-from boresight.dsm.planes import Facet, FacetOptions, Solid, fit_facets, fit_plane
+from boresight.dsm.plane_search import fit_plane
+from boresight.dsm.planes import fit_facets
 from boresight.dsm.plots import plot_banding, plot_comparison, plot_shift, plot_slope_error
 from boresight.dsm.shading import gradient, hillshade, slope_deg
+from boresight.dsm.solids import Facet, FacetOptions, Solid
 from boresight.dsm.uncertainty import (
     ComparisonUncertainty,
     comparison_uncertainty,

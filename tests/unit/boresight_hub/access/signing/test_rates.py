@@ -6,7 +6,7 @@ import pytest
 
 from boresight_hub.access.signing.problems import SigningError
 from boresight_hub.access.signing.rates import RateLimiter
-from boresight_hub.settings import RateClass
+from boresight_hub.settings_access import RateClass
 
 SLOW, FAST = RateClass(urls_per_s=10, burst=100), RateClass(urls_per_s=1000, burst=2000)
 
