@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 def vendors(folder: Path) -> Iterator[Vendors]:
     """Run the vendors' APIs; assets are written into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_assets(folder)
+    write_assets(folder)
     server = Vendors(folder)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -163,7 +163,7 @@ def vendors(folder: Path) -> Iterator[Vendors]:
         thread.join(5)
 
 
-def _write_assets(folder: Path) -> None:
+def write_assets(folder: Path) -> None:
     """Terrain of a few octaves: red band, colours, thumbnails."""
     rng = np.random.default_rng(6)
     for name, bands, side, dtype, scale in (
