@@ -31,12 +31,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from support.bare_lab import BareLab, bare_lab
 from support.browser import chromium
+from support.panel_page import BUILT, SCREEN, WAIT_MS, Panel
 from support.panel_stack import PanelStack, scenes
-
-import jupyterlab_stac
 
 ITEMS = 10_000
 FOOTPRINTS = 1_000
@@ -51,14 +50,13 @@ FRAME_RATIO_BOUND = 1.5
 START_RATIO_BOUND = 1.05
 #: of the page with 10 000 results; Lab's own elements are not counted
 ELEMENTS_BOUND = 1_500
-SCREEN = {"width": 1400, "height": 900}
-_WAIT_MS = 180_000
 _UNLIMITED = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
 _NAMES = ("jupyterlab-stac", "jupyterlab_stac")
 _OTHER_PANEL = ("jupyterlab-boresight", "jupyterlab_boresight")
-BUILT = Path(jupyterlab_stac.__file__).with_name("labextension")
+_SECOND_FRAME = """started => new Promise(done =>
+    requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - started))))"""
 
-#: Resolves with the time since the next Enter key at which the map shows colours of footprints [ms].
+#: Time from the next Enter key to colours of footprints on the map [ms].
 _UNTIL_DRAWN = """() => new Promise(done => {
     let begun = 0;
     addEventListener('keydown', event => {
@@ -76,7 +74,8 @@ _UNTIL_DRAWN = """() => new Promise(done => {
             }
             return false;
         });
-        if (begun && found) { done(performance.now() - begun); } else { requestAnimationFrame(look); }
+        if (begun && found) { done(performance.now() - begun); }
+        else { requestAnimationFrame(look); }
     };
     look();
 })"""
@@ -120,72 +119,29 @@ def summary(times_ms: list[float], **more: Any) -> dict[str, Any]:
     }
 
 
-class PanelPage:
-    """The panel in a page of its own."""
-
-    def __init__(self, browser: Browser, lab: BareLab) -> None:
-        self.context = browser.new_context(viewport=SCREEN)
-        self.context.set_default_timeout(_WAIT_MS)
-        self.requests: list[str] = []
-        self.context.on("request", lambda request: self.requests.append(request.url))
-        self.page: Page = self.context.new_page()
-        self.page.goto(f"{lab.url}/lab?reset")
-        restored(self.page)
-
-    @property
-    def loaded(self) -> set[str]:
-        """Files of the panel that the page has asked for."""
-        parts = (url.partition("/extensions/jupyterlab-stac/")[2] for url in self.requests)
-        return {part.partition("?")[0] for part in parts if part}
-
-    def open(self) -> None:
-        self.page.evaluate(
-            "() => window.jupyterapp.commands.execute('jupyterlab-stac:open').then(() => 0)"
-        )
-        self.page.locator(".jp-Stac-collections input").first.wait_for()
-
-    def page_size(self, size: int) -> None:
-        self.page.evaluate(
-            """size => window.jupyterapp.serviceManager.settings
-                .save('jupyterlab-stac:plugin', JSON.stringify({ pageSize: size }))""",
-            size,
-        )
-        self.page.reload()
-        restored(self.page)
-
-    def search(self, **fields: str) -> None:
-        """Type into fields of the form, by label; the Enter key searches."""
-        form = self.page.locator(".jp-Stac-form")
-        for label, text in fields.items():
-            form.get_by_label(label, exact=True).fill(text)
-        form.get_by_label("From", exact=True).press("Enter")
-
-    def count(self) -> str:
-        return self.page.locator(".jp-Stac-count").inner_text()
-
-    def wait_for_count(self, begins: str) -> None:
-        self.page.wait_for_function(
-            "begins => document.querySelector('.jp-Stac-count')?.textContent.startsWith(begins)",
-            arg=begins,
-        )
-
-    def close(self) -> None:
-        self.context.close()
-
-
-def restored(page: Page) -> None:
-    page.wait_for_selector("#jp-main-dock-panel", timeout=_WAIT_MS)
-    page.wait_for_function("() => window.jupyterapp?.restored !== undefined")
-    page.evaluate("() => window.jupyterapp.restored.then(() => 0)")
+@contextmanager
+def opened(browser: Browser, lab: BareLab, page_size: int | None = None) -> Iterator[Panel]:
+    """Open the panel in a fresh profile."""
+    context = browser.new_context(viewport=SCREEN)
+    context.set_default_timeout(WAIT_MS)
+    try:
+        panel = Panel(context.new_page(), lab)
+        if page_size:
+            panel.load()
+            panel.set(pageSize=page_size)
+        panel.open()
+        yield panel
+    finally:
+        context.close()
 
 
 @contextmanager
-def catalogue(folder: Path) -> Iterator[PanelStack]:
-    """The services, with all scenes in the catalogue."""
+def catalogue(folder: Path, count: int = ITEMS) -> Iterator[PanelStack]:
+    """Run the services, with so many scenes in the catalogue."""
     stack = PanelStack(folder)
     try:
         stack.start()
-        stack.add(*scenes(ITEMS))
+        stack.add(*scenes(count))
         yield stack
     finally:
         stack.close()
@@ -194,35 +150,33 @@ def catalogue(folder: Path) -> Iterator[PanelStack]:
 def search(browser: Browser, folder: Path) -> dict[str, Any]:
     """Typing to footprints, and everything in the list."""
     with catalogue(folder) as stack, stack.lab("marie") as lab:
-        here = PanelPage(browser, lab)
-        here.open()
-        times = []
-        for number in range(SEARCHES):
-            # nothing is found: the map is empty again
-            here.search(From="2030-01-01")
-            here.wait_for_count("Nothing")
-            begun = here.page.evaluate_handle(f"() => ({{ drawn: ({_UNTIL_DRAWN})() }})")
-            here.search(From=f"2026-01-{1 + number:02d}")
-            times.append(float(begun.evaluate("({ drawn }) => drawn")))
-        first_page = summary(times, items_in_page=here.count())
-        here.page_size(PAGE_SIZE)
-        here.open()
-        here.search(From="2026-01-01")
-        here.wait_for_count(f"{PAGE_SIZE} ")
-        stack.renew("marie")
-        whole = brought_whole(here)
-        here.close()
-    return {"items": ITEMS, "enter_to_footprints": first_page, "all": whole}
+        with opened(browser, lab) as panel:
+            times = [enter_to_footprints(panel, number) for number in range(SEARCHES)]
+            said = panel.root.locator(".jp-Stac-count").inner_text()
+        with opened(browser, lab, PAGE_SIZE) as panel:
+            whole = brought_whole(panel)
+    return {"items": ITEMS, "enter_to_footprints": summary(times, said=said), "all": whole}
 
 
-def brought_whole(here: PanelPage) -> dict[str, Any]:
+def enter_to_footprints(panel: Panel, number: int) -> float:
+    # nothing is found: the map is empty again
+    panel.search_from("2030-01-01")
+    panel.wait_for_count("Nothing")
+    begun = panel.page.evaluate_handle(f"() => ({{ drawn: ({_UNTIL_DRAWN})() }})")
+    panel.search_from(f"2026-01-{1 + number:02d}")
+    return float(begun.evaluate("({ drawn }) => drawn"))
+
+
+def brought_whole(panel: Panel) -> dict[str, Any]:
     """Press End until everything is there; how the page is then."""
-    page = here.page
+    page = panel.page
     begun = time.perf_counter()
-    page.locator(".jp-Stac-card").first.focus()
+    panel.search_from("2026-01-01")
+    panel.wait_for_count(f"{PAGE_SIZE} ")
+    panel.cards().first.focus()
     for have in range(PAGE_SIZE, ITEMS, PAGE_SIZE):
         page.keyboard.press("End")
-        here.wait_for_count(f"{have + PAGE_SIZE:,} ")
+        panel.wait_for_count(f"{have + PAGE_SIZE:,} ")
     took_s = time.perf_counter() - begun
     page.keyboard.press("End")
     page.wait_for_timeout(500)
@@ -230,16 +184,13 @@ def brought_whole(here: PanelPage) -> dict[str, Any]:
     for key in ("Home", "End", "ArrowUp", "ArrowLeft") * 5:
         started = page.evaluate("() => performance.now()")
         page.keyboard.press(key)
-        keys.append(page.evaluate(
-            "started => new Promise(done => requestAnimationFrame(() =>"
-            " requestAnimationFrame(() => done(performance.now() - started))))", started
-        ))  # fmt: skip
+        keys.append(float(page.evaluate(_SECOND_FRAME, started)))
     return {
         "page_size": PAGE_SIZE,
         "brought_s": round(took_s, 1),
         "key_to_second_frame": summary(keys),
-        "cards_in_page": page.locator(".jp-Stac-card").count(),
-        "elements_in_page": page.locator(".jp-Stac *").count(),
+        "cards_in_page": panel.cards().count(),
+        "elements_in_page": panel.root.locator("*").count(),
         "elements_bound": ELEMENTS_BOUND,
         "script_heap_mb": round(page.evaluate("() => performance.memory.usedJSHeapSize / 1e6"), 1),
     }
@@ -247,61 +198,68 @@ def brought_whole(here: PanelPage) -> dict[str, Any]:
 
 def panning(browser: Browser, folder: Path) -> dict[str, Any]:
     """Frames with footprints and without."""
-    stack = PanelStack(folder)
-    try:
-        stack.start()
-        stack.add(*scenes(FOOTPRINTS))
-        with stack.lab("marie") as lab:
-            pages = {name: PanelPage(browser, lab) for name in ("empty", "footprints")}
-            for here in pages.values():
-                here.page_size(PAGE_SIZE)
-                here.open()
-                here.search(From="2026-01-01")
-                here.wait_for_count(f"{PAGE_SIZE} ")
-                here.page.locator(".jp-Stac-card").first.focus()
-                here.page.keyboard.press("End")
-                here.wait_for_count("1,000 ")
-                here.page.get_by_role("button", name="Show all").click()
-                here.page.wait_for_timeout(1000)
-            # the map stays where it is
-            pages["empty"].search(From="2030-01-01")
-            pages["empty"].wait_for_count("Nothing")
-            frames: dict[str, list[float]] = {name: [] for name in pages}
-            ratios = []
-            for _ in range(ROUNDS):
-                medians = {}
-                for name, here in pages.items():
-                    here.page.bring_to_front()
-                    here.page.wait_for_timeout(300)
-                    found = here.page.evaluate(_PAN, FRAMES)
-                    frames[name] += found
-                    medians[name] = statistics.median(found)
-                ratios.append(medians["footprints"] / medians["empty"])
-            for here in pages.values():
-                here.close()
-    finally:
-        stack.close()
+    with (
+        catalogue(folder, FOOTPRINTS) as stack,
+        stack.lab("marie") as lab,
+        opened(browser, lab, PAGE_SIZE) as empty,
+        opened(browser, lab, PAGE_SIZE) as full,
+    ):
+        panels = {"empty": empty, "footprints": full}
+        for panel in panels.values():
+            panel.page.bring_to_front()
+            panel.search_from("2026-01-01")
+            panel.wait_for_count(f"{PAGE_SIZE} ")
+            panel.cards().first.focus()
+            panel.page.keyboard.press("End")
+            panel.wait_for_count(f"{FOOTPRINTS:,} ")
+            panel.root.get_by_role("button", name="Show all").click()
+            panel.page.wait_for_timeout(1000)
+        # the map stays where it is
+        empty.page.bring_to_front()
+        empty.search_from("2030-01-01")
+        empty.wait_for_count("Nothing")
+        frames: dict[str, list[float]] = {name: [] for name in panels}
+        ratios = []
+        for _ in range(ROUNDS):
+            medians = {}
+            for name, panel in panels.items():
+                panel.page.bring_to_front()
+                panel.page.wait_for_timeout(300)
+                found = [float(one) for one in panel.page.evaluate(_PAN, FRAMES)]
+                frames[name] += found
+                medians[name] = statistics.median(found)
+            ratios.append(medians["footprints"] / medians["empty"])
     return {
         "footprints": FOOTPRINTS,
         "rounds": ROUNDS,
         "frame": {name: summary(found) for name, found in frames.items()},
+        **compared(ratios, FRAME_RATIO_BOUND),
+    }
+
+
+def compared(ratios: list[float], bound: float) -> dict[str, Any]:
+    return {
         "ratio": round(statistics.median(ratios), 3),
         "ratio_least_most": [round(min(ratios), 3), round(max(ratios), 3)],
-        "ratio_bound": FRAME_RATIO_BOUND,
+        "ratio_bound": bound,
     }
 
 
 def bundle(browser: Browser, folder: Path) -> dict[str, Any]:
     """Sizes of the files."""
-    with bare_lab(folder / "lab", {"apis": [{"url": "http://127.0.0.1:9", "title": "none"}]}) as lab:
-        here = PanelPage(browser, lab)
-        at_start = here.loaded
-        here.page.evaluate("() => window.jupyterapp.commands.execute('jupyterlab-stac:open')")
-        here.page.locator(".jp-Stac-map").wait_for()
-        when_open = here.loaded
-        here.close()
+    nowhere = {"apis": [{"url": "http://127.0.0.1:9", "title": "nowhere"}]}
+    with bare_lab(folder / "lab", nowhere) as lab:
+        context = browser.new_context(viewport=SCREEN)
+        context.set_default_timeout(WAIT_MS)
+        panel = Panel(context.new_page(), lab)
+        panel.load()
+        with_lab = panel.loaded
+        panel.command("jupyterlab-stac:open")
+        panel.root.locator(".jp-Stac-map canvas").first.wait_for()
+        when_opened = panel.loaded
+        context.close()
     every = {str(path.relative_to(BUILT)) for path in (BUILT / "static").rglob("*.js")}
-    return {"with_lab": sizes(at_start), "when_opened": sizes(when_open), "all": sizes(every)}
+    return {"with_lab": sizes(with_lab), "when_opened": sizes(when_opened), "all": sizes(every)}
 
 
 def sizes(files: set[str]) -> dict[str, int]:
@@ -333,23 +291,18 @@ def start(browser: Browser, folder: Path) -> dict[str, Any]:
     return {
         "pairs": PAIRS,
         "to_restored": {name: summary(found) for name, found in times.items()},
-        "ratio": round(statistics.median(ratios), 3),
-        "ratio_least_most": [round(min(ratios), 3), round(max(ratios), 3)],
-        "ratio_bound": START_RATIO_BOUND,
+        **compared(ratios, START_RATIO_BOUND),
     }
 
 
 def started(browser: Browser, lab: BareLab) -> tuple[float, bool]:
     """Time to a restored Lab in a fresh profile [ms], and whether the extension is in it."""
     context = browser.new_context(viewport=SCREEN)
-    context.set_default_timeout(_WAIT_MS)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
-    page.goto(f"{lab.url}/lab?reset")
-    restored(page)
+    Panel(page, lab).load()
     took_ms = float(page.evaluate("() => performance.now()"))
-    has = bool(
-        page.evaluate("() => window.jupyterapp.commands.hasCommand('jupyterlab-stac:open')")
-    )
+    has = bool(page.evaluate("() => window.jupyterapp.commands.hasCommand('jupyterlab-stac:open')"))
     context.close()
     return took_ms, has
 

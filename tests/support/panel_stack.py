@@ -1,8 +1,9 @@
-"""The catalogue's panel over our own services: private images in a store, signed; Labs of people."""
+"""The catalogue's panel over our own services: private images in a store; Labs of people."""
 
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ COLLECTION = "co3d-l1"
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 #: items in one request
 _CHUNK = 1000
+#: tokens live five minutes
+_RENEWED_EVERY_S = 60.0
 
 
 class PanelStack:
@@ -37,12 +40,25 @@ class PanelStack:
         self._folder = folder
         self.services = AccessStack(folder / "state", stac=stac, **access)
         self.settings = self.services.settings
+        self._people: set[str] = set()
+        self._over = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, daemon=True)
 
     def start(self) -> None:
         self.services.start()
+        self._renewer.start()
 
     def close(self) -> None:
+        self._over.set()
+        if self._renewer.is_alive():
+            self._renewer.join(10)
         self.services.close()
+
+    def _renew(self) -> None:
+        """Keep token files fresh, as the hub does."""
+        while not self._over.wait(_RENEWED_EVERY_S):
+            for username in list(self._people):
+                self.services.holder(username)
 
     def href(self, item: str, name: str) -> str:
         return f"{self.settings.s3_url}/catalogue/{COLLECTION}/{item}/{name}"
@@ -92,11 +108,6 @@ class PanelStack:
                 trust_env=False,
             ).raise_for_status()
 
-    def renew(self, *usernames: str) -> None:
-        """Renew token files, as the hub does; tokens live five minutes."""
-        for username in usernames:
-            self.services.holder(username)
-
     @contextmanager
     def lab(self, username: str, **options: Any) -> Iterator[BareLab]:
         """Run a Lab of somebody, in which the panel has their credentials; ``options`` as of it."""
@@ -105,7 +116,8 @@ class PanelStack:
             yield lab
 
     def environ(self, username: str) -> Mapping[str, str]:
-        """Variables of somebody's server."""
+        """Variables of somebody's server, whose token files are kept fresh from now on."""
+        self._people.add(username)
         return self.services.holder(username)
 
 
