@@ -208,6 +208,27 @@ def test_addresses_that_end_while_the_panel_is_open_are_made_anew(
     assert panel.problems == []
 
 
+def test_the_last_search_of_pairs_outlives_a_reload(panel: Panel) -> None:
+    panel.open()
+    panel.root.get_by_label("CO3D").first.check()
+    panel.search()
+    panel.cards().filter(has_text=ITEM).click()
+    panel.root.get_by_role("button", name="Find stereo pairs").first.click()
+    pairs = panel.page.locator("#boresight-pairs")
+    title = pairs.get_by_role("heading", name=f"Pairs with {ITEM}")
+    expect(title).to_be_visible()
+    expect(pairs.get_by_text("No pair among")).to_be_visible()
+    # there is no desktop here, and no action for one
+    assert panel.root.get_by_role("button", name="Open on the desktop").count() == 0
+    panel.page.wait_for_timeout(1500)  # state is saved
+    panel.load()
+    if not pairs.is_visible():
+        panel.page.locator(".jp-SideBar [data-id=boresight-pairs]").click()
+    expect(title).to_be_visible()
+    expect(pairs.get_by_text("No pair among")).to_be_visible()
+    assert panel.problems == []
+
+
 def test_footprints_across_the_antimeridian_and_at_the_poles_are_drawn_there(
     panel: Panel, stack: PanelStack
 ) -> None:

@@ -150,6 +150,48 @@ def test_a_reload_brings_everything_back_and_keys_do_it_all(panel: Panel) -> Non
     assert panel.axe() == []
 
 
+def test_a_card_is_dragged_into_a_notebook_and_its_cell_runs(panel: Panel) -> None:
+    panel.open()
+    panel.choose("Earth Search")
+    panel.search()
+    panel.cards().first.wait_for()
+    panel.command("notebook:create-new", kernelName="python3")
+    panel.page.get_by_text("| Idle").wait_for()
+    # side by side
+    panel.page.evaluate(
+        """() => {
+            const { shell } = window.jupyterapp;
+            const catalogue = [...shell.widgets('main')].find(one => one.id === 'jupyterlab-stac');
+            shell.add(catalogue, 'main', { mode: 'split-left' });
+        }"""
+    )
+    notebook = panel.page.locator(".jp-NotebookPanel")
+    card = panel.cards().first
+    card.scroll_into_view_if_needed()
+    panel.page.wait_for_timeout(500)
+    begin, end = card.bounding_box(), notebook.locator(".jp-CodeCell").first.bounding_box()
+    assert begin is not None
+    assert end is not None
+    mouse = panel.page.mouse
+    mouse.move(begin["x"] + 60, begin["y"] + 40)
+    mouse.down()
+    mouse.move(begin["x"] + 90, begin["y"] + 60, steps=4)
+    expect(panel.page.locator(".jp-dragImage")).to_be_visible()
+    mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=10)
+    mouse.up()
+    expect(notebook.locator(".jp-CodeCell")).to_have_count(2)
+    dropped = notebook.locator(".jp-CodeCell", has_text="Client.open")
+    expect(dropped).to_contain_text("S2A_31TFJ")
+    dropped.locator(".cm-content").click()
+    panel.command("notebook:run-cell")
+    output = dropped.locator(".jp-OutputArea-output")
+    output.first.wait_for()
+    assert "Error" not in output.first.inner_text()
+    assert "S2A_31TFJ" in output.first.inner_text()
+    panel.picture("panel-dragged")
+    assert panel.problems == []
+
+
 def test_lab_loads_little_of_the_panel_before_it_is_opened(panel: Panel) -> None:
     panel.load()
     before_b = panel.loaded_b
