@@ -150,7 +150,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def vendors(folder: Path) -> Iterator[Vendors]:
     """Run the vendors' APIs; assets are written into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_assets(folder)
     server = Vendors(folder)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -165,6 +164,7 @@ def vendors(folder: Path) -> Iterator[Vendors]:
 
 def write_assets(folder: Path) -> None:
     """Terrain of a few octaves: red band, colours, thumbnails."""
+    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(6)
     for name, bands, side, dtype, scale in (
         ("red.tif", 1, 1024, "uint16", 3000.0),

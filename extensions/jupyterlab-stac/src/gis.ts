@@ -6,7 +6,7 @@ import type { Gis } from './builtin';
 import { ADD_GEOJSON, isGisDocument } from './model/jupytergis';
 
 interface Opened {
-  readonly context?: { readonly path?: unknown };
+  readonly context?: { readonly localPath?: unknown };
 }
 
 /** What of JupyterGIS is here now. */
@@ -17,7 +17,7 @@ export function gisOf(app: JupyterFrontEnd): Gis {
         return null;
       }
       const open = [...app.shell.widgets('main')].flatMap(widget => {
-        const path = (widget as Opened).context?.path;
+        const path = (widget as Opened).context?.localPath;
         return typeof path === 'string' && isGisDocument(path) ? [path] : [];
       });
       return open[0] ?? null;

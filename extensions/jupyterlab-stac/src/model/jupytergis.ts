@@ -6,7 +6,7 @@ import type { StacItem } from '../stac';
 export const ADD_GEOJSON = 'jupytergis:newGeoJSONWithParams';
 
 export interface GisLayer {
-  /** Of the document, as its tab has it. */
+  /** Of the document, on its drive. */
   readonly filePath: string;
   readonly name: string;
   readonly parameters: {
