@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +33,33 @@ class BareLab:
 
 @contextmanager
 def bare_lab(
-    folder: Path, panel: Mapping[str, Any], *, python: str = sys.executable
+    folder: Path,
+    panel: Mapping[str, Any],
+    *,
+    python: str = sys.executable,
+    environ: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
 ) -> Iterator[BareLab]:
-    """Run it; ``panel`` configures the panel's part in the server."""
+    """Run it.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or one in which it ran before.
+    panel : mapping
+        Configures the panel's part in the server.
+    python : str
+    environ : mapping, optional
+        Its variables; ours, without an environment around them, unless given.
+    without : sequence of str
+        Extensions that are switched off, ``package`` of npm or its part in the server.
+    """
     root = folder / "work"
-    root.mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
     config = {
         "ServerApp": {"jpserver_extensions": {"panel.io.jupyter_server_extension": False,
-                                              "localtileserver.jupyter": False}},
+                                              "localtileserver.jupyter": False,
+                                              **dict.fromkeys(without, False)}},
         "LabApp": {"news_url": None, "expose_app_in_browser": True,
                    "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
                    "extension_manager": "readonly"},
@@ -48,11 +67,15 @@ def bare_lab(
     }  # fmt: skip
     (folder / "jupyter_server_config.json").write_text(json.dumps(config))
     labconfig = folder / "labconfig"
-    labconfig.mkdir()
+    labconfig.mkdir(exist_ok=True)
     quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
     (labconfig / "default_setting_overrides.json").write_text(json.dumps(quiet))
+    page = {"disabledExtensions": dict.fromkeys(without, True)}
+    (labconfig / "page_config.json").write_text(json.dumps(page))
     here = BareLab(free_base_port(), root)
-    env = {k: v for k, v in os.environ.items() if not k.startswith("BORESIGHT_")}
+    if environ is None:
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("BORESIGHT_")}
+    env = dict(environ)
     env |= {"JUPYTER_CONFIG_DIR": str(folder), "JUPYTER_DATA_DIR": str(folder / "data"),
             "JUPYTER_RUNTIME_DIR": str(folder / "run"), "HOME": str(folder)}  # fmt: skip
     with (folder / "lab.log").open("wb") as log:

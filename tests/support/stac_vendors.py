@@ -150,8 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def vendors(folder: Path) -> Iterator[Vendors]:
     """Run the vendors' APIs; assets are written into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_assets(folder)
+    write_assets(folder)
     server = Vendors(folder)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -163,8 +162,9 @@ def vendors(folder: Path) -> Iterator[Vendors]:
         thread.join(5)
 
 
-def _write_assets(folder: Path) -> None:
+def write_assets(folder: Path) -> None:
     """Terrain of a few octaves: red band, colours, thumbnails."""
+    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(6)
     for name, bands, side, dtype, scale in (
         ("red.tif", 1, 1024, "uint16", 3000.0),

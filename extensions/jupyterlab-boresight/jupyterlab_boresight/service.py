@@ -87,10 +87,12 @@ class Service:
         }
 
     def jobs(self) -> list[dict[str, Any]]:
-        """All jobs, newest first."""
+        """All jobs, newest first; clusters that killed ones have left are ended meanwhile."""
         from boresight.workflows import jobs
 
-        return [job.as_dict() for job in jobs.listed()]
+        found = jobs.listed()
+        jobs.end_left_clusters_soon(found)
+        return [job.as_dict() for job in found]
 
     def job(self, job_id: str) -> dict[str, Any]:
         """One job."""

@@ -1,4 +1,4 @@
-/** Calls of the server's part, below `jupyterlab-boresight/`. */
+/** Calls of the server's part: its own routes, and those of the desktop. */
 
 import type { StacItem } from 'jupyterlab-stac';
 
@@ -99,6 +99,22 @@ export interface Settings {
   readonly n_workers: number;
 }
 
+/** Of the server's desktop; `why` says in words why there is none. */
+export interface Desktop {
+  readonly available: boolean;
+  readonly url: string;
+  readonly why?: string;
+  readonly qgis?: boolean;
+}
+
+/** An asset of the catalogue to be opened on the desktop. */
+export interface DesktopWish {
+  readonly href: string;
+  readonly collection: string;
+  readonly item: string;
+  readonly asset: string;
+}
+
 /** What the server says in words. */
 export class ApiError extends Error {
   constructor(
@@ -111,8 +127,11 @@ export class ApiError extends Error {
   }
 }
 
-/** Does what `fetch` does, for a path below the server's own. */
+/** Does what `fetch` does, for a path below the server's root. */
 export type Transport = (path: string, init: RequestInit) => Promise<Response>;
+
+const OWN = 'jupyterlab-boresight';
+const DESKTOP = 'boresight/desktop';
 
 export class BoresightApi {
   constructor(private readonly transport: Transport) {}
@@ -151,7 +170,19 @@ export class BoresightApi {
     return (await this.call<{ clusters: readonly Cluster[] }>('dask')).clusters;
   }
 
-  private async call<T>(
+  desktop(): Promise<Desktop> {
+    return this.ask(DESKTOP);
+  }
+
+  openOnDesktop(wish: DesktopWish): Promise<{ readonly url: string }> {
+    return this.ask(`${DESKTOP}/open`, 'POST', wish);
+  }
+
+  private call<T>(path: string, method?: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    return this.ask(`${OWN}/${path}`, method, body, signal);
+  }
+
+  private async ask<T>(
     path: string,
     method = 'GET',
     body?: unknown,

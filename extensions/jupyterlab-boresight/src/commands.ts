@@ -5,13 +5,14 @@ import { Notification } from '@jupyterlab/apputils';
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type { IStacActions } from 'jupyterlab-stac';
+import type { IStacActions, StacItem } from 'jupyterlab-stac';
 
 import type { Job, Transport } from './api';
 import type { Translate } from './i18n';
 import { notebookName, notebookOf } from './model/notebook';
 
 const OPEN_CATALOGUE = 'jupyterlab-stac:open';
+const DESKTOP_TAB = 'boresight-desktop';
 const MAP_WITHIN_MS = 15_000;
 const LOOK_MS = 100;
 /** How long nothing changes before the panel counts as ready. */
@@ -20,11 +21,7 @@ const STILL_MS = 700;
 /** The server this page is from. */
 export function serverTransport(settings: ServerConnection.ISettings): Transport {
   return (path, init) =>
-    ServerConnection.makeRequest(
-      URLExt.join(settings.baseUrl, 'jupyterlab-boresight', path),
-      init,
-      settings
-    );
+    ServerConnection.makeRequest(URLExt.join(settings.baseUrl, path), init, settings);
 }
 
 /** Tell the end of a job. */
@@ -34,6 +31,17 @@ export function tellEnd(job: Job, trans: Translate): void {
     job.state === 'done' ? 'success' : job.state === 'cancelled' ? 'info' : 'error',
     { autoClose: 8000 }
   );
+}
+
+/** Show the desktop in a tab of its own; where the browser forbids that, by a click. */
+export function showDesktop(url: string, trans: Translate): void {
+  const show = (): boolean => window.open(url, DESKTOP_TAB) !== null;
+  if (!show()) {
+    Notification.info(trans('It is open on the desktop.'), {
+      autoClose: false,
+      actions: [{ label: trans('Show the desktop'), callback: () => void show() }]
+    });
+  }
 }
 
 /** Open the notebook of a result; it is made unless it is there. */
@@ -55,18 +63,15 @@ export async function openNotebook(app: JupyterFrontEnd, job: Job): Promise<void
   await app.commands.execute('docmanager:open', { path });
 }
 
-/** Put the result of a job onto the catalogue's map; its panel is opened. */
+/** Put items onto the catalogue's map; its panel is opened. */
 export async function showOnMap(
   app: JupyterFrontEnd,
   actions: IStacActions,
-  job: Job
+  items: readonly StacItem[]
 ): Promise<void> {
-  if (!job.result) {
-    return;
-  }
   await app.commands.execute(OPEN_CATALOGUE);
   await settled(actions);
-  actions.context?.show([job.result.item]);
+  actions.context?.show(items);
 }
 
 /** Wait until the catalogue's panel has its API, and has found again what it showed before. */

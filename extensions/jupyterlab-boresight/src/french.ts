@@ -6,6 +6,11 @@ export const FRENCH: Readonly<Record<string, string>> = {
   'Find stereo pairs': 'Chercher des couples stéréo',
   'Rank the images that make a stereo pair with this one, or within this area':
     'Classe les images qui forment un couple stéréo avec celle-ci, ou dans cette zone',
+  'Open on the desktop': 'Ouvrir sur le bureau',
+  'Open the image in QGIS, on the desktop of this server':
+    "Ouvre l'image dans QGIS, sur le bureau de ce serveur",
+  'It is open on the desktop.': 'Elle est ouverte sur le bureau.',
+  'Show the desktop': 'Montrer le bureau',
   'In the catalogue panel, choose an image or draw an area, then “%1”.':
     'Dans le panneau du catalogue, choisissez une image ou tracez une zone, puis « %1 ».',
   'The catalogue panel is not installed: pairs cannot be chosen here.':

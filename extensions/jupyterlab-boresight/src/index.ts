@@ -6,44 +6,55 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator } from '@jupyterlab/translation';
-import { IStacActions } from 'jupyterlab-stac';
+import { IStacActions, type StacItem } from 'jupyterlab-stac';
 
 import { BoresightApi } from './api';
-import { openNotebook, serverTransport, showOnMap, tellEnd } from './commands';
+import { openNotebook, serverTransport, showDesktop, showOnMap, tellEnd } from './commands';
 import { languageOf, translator } from './i18n';
 import { jobsIcon, pairsIcon } from './icons';
+import { DesktopModel } from './model/desktop';
 import { JobsModel } from './model/jobs';
 import { canSearch, PairsModel } from './model/pairs';
 import { JobsPanel, PairsPanel } from './widgets/panels';
 
 const PAIRS = 'boresight-pairs';
 const JOBS = 'boresight-jobs';
+const LAST_SEARCH = 'jupyterlab-boresight:pairs';
 
 const panels: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-boresight:panels',
   description: 'Stereo pairs and jobs of a Boresight environment.',
   autoStart: true,
-  optional: [IStacActions, ITranslator, ILayoutRestorer, ICommandPalette],
+  optional: [IStacActions, ITranslator, ILayoutRestorer, ICommandPalette, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     actions: IStacActions | null,
     lab: ITranslator | null,
     restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    state: IStateDB | null
   ) => {
     const language = languageOf(lab?.languageCode);
     const trans = translator(language);
     const api = new BoresightApi(serverTransport(app.serviceManager.serverSettings));
-    const pairs = new PairsModel(api, language);
+    const showItems = (items: readonly StacItem[]): void => {
+      if (actions) {
+        void showOnMap(app, actions, items);
+      }
+    };
+    const pairs = new PairsModel(api, language, showItems);
     const jobs = new JobsModel(api);
     const hasCatalogue = actions !== null;
-    const pairsPanel = new PairsPanel({ model: pairs, trans, language, hasCatalogue });
+    const pairsPanel = new PairsPanel({ model: pairs, trans, language, hasCatalogue }, () => {
+      void state?.fetch(LAST_SEARCH).then(saved => pairs.restore(saved));
+    });
     const jobsPanel = new JobsPanel({
       model: jobs,
       trans,
       language,
-      showOnMap: actions ? job => void showOnMap(app, actions, job) : null,
+      showOnMap: actions ? job => showItems(job.result ? [job.result.item] : []) : null,
       openNotebook: job => void openNotebook(app, job)
     });
     for (const [panel, id, label, icon, rank] of [
@@ -66,6 +77,11 @@ const panels: JupyterFrontEndPlugin<void> = {
       void jobs.refresh();
       app.shell.activateById(JOBS);
     });
+    pairs.changed.connect(() => {
+      if (pairs.saved && pairs.state.status === 'searching') {
+        void state?.save(LAST_SEARCH, JSON.parse(JSON.stringify(pairs.saved)));
+      }
+    });
     jobs.ended.connect((_model, job) => tellEnd(job, trans));
 
     if (!actions) {
@@ -87,6 +103,23 @@ const panels: JupyterFrontEndPlugin<void> = {
       execute: async context => {
         app.shell.activateById(PAIRS);
         await pairs.search(context);
+      }
+    });
+    const desktop = new DesktopModel(api);
+    void desktop.find().then(isThere => {
+      if (isThere) {
+        actions.add({
+          id: 'boresight:open-on-desktop',
+          label: trans('Open on the desktop'),
+          caption: trans('Open the image in QGIS, on the desktop of this server'),
+          rank: 60,
+          isEnabled: context => desktop.canOpen(context, ownApi),
+          execute: async ({ items: [item] }) => {
+            if (item) {
+              showDesktop(await desktop.open(item), trans);
+            }
+          }
+        });
       }
     });
   }

@@ -27,6 +27,11 @@ export class StacActions implements IStacActions {
     });
   }
 
+  /** Let those who show actions ask anew whether they are enabled. */
+  again(): void {
+    this.changes.emit();
+  }
+
   get actions(): readonly IStacAction[] {
     return [...this.byId.values()].sort(
       (a, b) =>

@@ -2,18 +2,27 @@
 
 import type { Translate } from './i18n';
 import type { CatalogueModel } from './model/catalogue';
+import { footprintLayer, type GisLayer } from './model/jupytergis';
 import { loadXarray, onLeaflet, openItems, wholeSearch, type CodeTarget } from './model/python';
 import type { IStacAction } from './tokens';
 
+/** JupyterGIS, where it is installed. */
+export interface Gis {
+  /** Path of the document that was used last; null while none is open. */
+  document(): string | null;
+  add(layer: GisLayer): Promise<void>;
+}
+
 /**
- * Actions that put code into a notebook.
+ * Actions that put code into a notebook, or footprints into a document.
  *
  * @param model Model of the panel in use; null while none is open.
  */
 export function builtinActions(
   t: Translate,
   model: () => CatalogueModel | null,
-  insert: (code: string) => Promise<void>
+  insert: (code: string) => Promise<void>,
+  gis: Gis
 ): IStacAction[] {
   const target = (url: string): CodeTarget => ({
     url,
@@ -43,6 +52,19 @@ export function builtinActions(
       rank: 30,
       isEnabled: ({ items }) => items.some(item => item.geometry),
       execute: ({ items }) => insert(onLeaflet(items))
+    },
+    {
+      id: 'jupyterlab-stac:jupytergis',
+      label: t('Add to JupyterGIS'),
+      caption: t('Put footprints into the JupyterGIS document that is open'),
+      rank: 35,
+      isEnabled: ({ items }) => gis.document() !== null && items.some(item => item.geometry),
+      execute: async ({ items }) => {
+        const path = gis.document();
+        if (path !== null) {
+          await gis.add(footprintLayer(path, items));
+        }
+      }
     },
     {
       id: 'jupyterlab-stac:search',

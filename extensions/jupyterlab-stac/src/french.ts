@@ -17,6 +17,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
   Add: 'Ajouter',
   'Add a filter': 'Ajouter un filtre',
   'Add an API': 'Ajouter une API',
+  'Add to JupyterGIS': 'Ajouter à JupyterGIS',
   'Add to a map': 'Ajouter à une carte',
   'Address of its root': 'Adresse de sa racine',
   'All filters together:': 'Tous les filtres ensemble :',
@@ -114,6 +115,8 @@ export const FRENCH: Readonly<Record<string, string>> = {
   'Processing level': 'Niveau de traitement',
   Projection: 'Projection',
   Properties: 'Propriétés',
+  'Put footprints into the JupyterGIS document that is open':
+    'Met des emprises dans le document JupyterGIS ouvert',
   'Reading a picture…': 'Lecture d’une image…',
   Red: 'Rouge',
   'Relative orbit': 'Orbite relative',

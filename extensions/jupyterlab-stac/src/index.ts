@@ -19,6 +19,7 @@ import type { ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { StacActions } from './actions';
 import type { Transport } from './api';
 import { builtinActions } from './builtin';
+import { gisOf } from './gis';
 import { languageOf, translator, type Translate } from './i18n';
 import type { CatalogueModel, SavedState } from './model/catalogue';
 import { NotebookWriter } from './notebooks';
@@ -122,7 +123,8 @@ const panel: JupyterFrontEndPlugin<void> = {
         area: model.search.area,
         show: shown => model.show(shown)
       });
-      const own = builtinActions(words, () => opened, code => writer.insert(code)).map(action =>
+      const insert = (code: string): Promise<void> => writer.insert(code);
+      const own = builtinActions(words, () => opened, insert, gisOf(app)).map(action =>
         register.add(action)
       );
       const content = new CataloguePanel({
@@ -154,9 +156,17 @@ const panel: JupyterFrontEndPlugin<void> = {
           register.context = contextOf(model.chosen);
         }
       });
+      // documents that actions put something into come and go
+      const again = (): void => {
+        if (register instanceof StacActions) {
+          register.again();
+        }
+      };
+      app.shell.currentChanged?.connect(again);
       const keep = saver(state, model);
       widget.disposed.connect(() => {
         keep.dispose();
+        app.shell.currentChanged?.disconnect(again);
         own.forEach(action => action.dispose());
         opened = null;
         if (register instanceof StacActions) {

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, expect
 from support.bare_lab import BareLab, bare_lab
-from support.browser import CHROMIUM, chromium, look
+from support.browser import CHROMIUM
+from support.panel_page import PICTURES, Panel, colours
 from support.stac_vendors import SLOW_S, VENDORS, Vendors, vendors
-
-import jupyterlab_stac
 
 pytestmark = [
     pytest.mark.e2e,
@@ -23,12 +18,6 @@ pytestmark = [
     pytest.mark.timeout(1500),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium"),
 ]
-
-_WAIT_MS = 180_000
-_EXPECT_MS = 60_000
-BUILT = Path(jupyterlab_stac.__file__).with_name("labextension")
-PICTURES = os.environ.get("BORESIGHT_TEST_PICTURES")
-_AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
 
 
 @pytest.fixture(scope="module")
@@ -46,89 +35,6 @@ def lab(apis: Vendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bar
     }
     with bare_lab(tmp_path_factory.mktemp("lab") / "lab", panel) as lab:
         yield lab
-
-
-@pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
-    with chromium() as browser:
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 900}, permissions=["clipboard-read"]
-        )
-        context.set_default_timeout(_WAIT_MS)
-        expect.set_options(timeout=_EXPECT_MS)
-        yield context
-        expect.set_options(timeout=None)
-        context.close()
-
-
-def colours(area: Locator) -> int:
-    """How many colours an element shows."""
-    return len(np.unique(look(area).reshape(-1, 3), axis=0))
-
-
-def loaded_b(panel: Panel) -> int:
-    """Size of the panel's files that the page has asked for, before compression."""
-    paths = {url.partition("/extensions/jupyterlab-stac/")[2].partition("?")[0]
-             for url in panel.requests}  # fmt: skip
-    return sum((BUILT / path).stat().st_size for path in paths if path)
-
-
-class Panel:
-    """The panel in a page."""
-
-    def __init__(self, page: Page, lab: BareLab) -> None:
-        self.page = page
-        self.lab = lab
-        self.requests: list[str] = []
-        self.problems: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-
-    @property
-    def root(self) -> Locator:
-        return self.page.locator(".jp-Stac")
-
-    def load(self) -> None:
-        self.page.goto(f"{self.lab.url}/lab?reset" if not self.requests else f"{self.lab.url}/lab")
-        self.page.wait_for_selector("#jp-main-dock-panel")
-        self.page.wait_for_function("() => window.jupyterapp?.restored !== undefined")
-        self.page.evaluate("() => window.jupyterapp.restored")
-
-    def command(self, name: str, **args: Any) -> None:
-        self.page.evaluate(
-            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => 0)",
-            [name, args],
-        )
-
-    def open(self) -> None:
-        self.load()
-        self.command("jupyterlab-stac:open")
-        self.root.locator(".jp-Stac-collections input").first.wait_for()
-
-    def choose(self, title: str) -> None:
-        api = self.root.locator("select").first
-        api.select_option(label=title)
-        self.root.locator(".jp-Stac-collections input").first.wait_for()
-
-    def search(self) -> None:
-        self.root.locator("button[type=submit]").click()
-
-    def cards(self) -> Locator:
-        return self.root.locator(".jp-Stac-card")
-
-    def picture(self, name: str) -> None:
-        if PICTURES:
-            self.page.wait_for_timeout(1500)
-            self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
-
-    def axe(self) -> list[str]:
-        found = Axe().run(self.page, context=".jp-Stac", options=_AXE).response["violations"]
-        return [
-            f"{one['impact']} {one['id']}: {node['html'][:150]}"
-            for one in found
-            for node in one["nodes"]
-            if one["impact"] in ("serious", "critical")
-        ]
 
 
 @pytest.fixture
@@ -244,14 +150,56 @@ def test_a_reload_brings_everything_back_and_keys_do_it_all(panel: Panel) -> Non
     assert panel.axe() == []
 
 
+def test_a_card_is_dragged_into_a_notebook_and_its_cell_runs(panel: Panel) -> None:
+    panel.open()
+    panel.choose("Earth Search")
+    panel.search()
+    panel.cards().first.wait_for()
+    panel.command("notebook:create-new", kernelName="python3")
+    panel.page.get_by_text("| Idle").wait_for()
+    # side by side
+    panel.page.evaluate(
+        """() => {
+            const { shell } = window.jupyterapp;
+            const catalogue = [...shell.widgets('main')].find(one => one.id === 'jupyterlab-stac');
+            shell.add(catalogue, 'main', { mode: 'split-left' });
+        }"""
+    )
+    notebook = panel.page.locator(".jp-NotebookPanel")
+    card = panel.cards().first
+    card.scroll_into_view_if_needed()
+    panel.page.wait_for_timeout(500)
+    begin, end = card.bounding_box(), notebook.locator(".jp-CodeCell").first.bounding_box()
+    assert begin is not None
+    assert end is not None
+    mouse = panel.page.mouse
+    mouse.move(begin["x"] + 60, begin["y"] + 40)
+    mouse.down()
+    mouse.move(begin["x"] + 90, begin["y"] + 60, steps=4)
+    expect(panel.page.locator(".jp-dragImage")).to_be_visible()
+    mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=10)
+    mouse.up()
+    expect(notebook.locator(".jp-CodeCell")).to_have_count(2)
+    dropped = notebook.locator(".jp-CodeCell", has_text="Client.open")
+    expect(dropped).to_contain_text("S2A_31TFJ")
+    dropped.locator(".cm-content").click()
+    panel.command("notebook:run-cell")
+    output = dropped.locator(".jp-OutputArea-output")
+    output.first.wait_for()
+    assert "Error" not in output.first.inner_text()
+    assert "S2A_31TFJ" in output.first.inner_text()
+    panel.picture("panel-dragged")
+    assert panel.problems == []
+
+
 def test_lab_loads_little_of_the_panel_before_it_is_opened(panel: Panel) -> None:
     panel.load()
-    before_b = loaded_b(panel)
+    before_b = panel.loaded_b
     panel.command("jupyterlab-stac:open")
     panel.root.locator(".jp-Stac-collections input").first.wait_for()
-    print(f"loaded with Lab {before_b} B, with the panel {loaded_b(panel)} B")
+    print(f"loaded with Lab {before_b} B, with the panel {panel.loaded_b} B")
     assert 0 < before_b < 80_000
-    assert loaded_b(panel) < 1_200_000
+    assert panel.loaded_b < 1_200_000
 
 
 def test_hostile_items_are_text_and_odd_footprints_are_shown(panel: Panel) -> None:

@@ -78,6 +78,51 @@ describe('a search', () => {
   });
 });
 
+describe('after a reload', () => {
+  const saved = async () => {
+    const model = new PairsModel(
+      new BoresightApi(new Server({ 'POST pairs': answer() }).transport),
+      'en'
+    );
+    expect(model.saved).toBeNull();
+    await model.search(context());
+    return JSON.parse(JSON.stringify(model.saved)) as unknown;
+  };
+
+  it('the last search is made anew, and its pairs go onto the map', async () => {
+    const server = new Server({ 'POST pairs': answer() });
+    const shown: string[][] = [];
+    const model = new PairsModel(new BoresightApi(server.transport), 'fr', items =>
+      shown.push(items.map(one => one.id))
+    );
+    await model.restore(await saved());
+    expect(server.asked[0]?.body).toEqual({ language: 'fr', item: { collection: 'l1', id: 'a' } });
+    expect([model.state.status, model.state.title]).toEqual(['ready', 'a']);
+    model.select(pair('a', 'b').id);
+    expect(shown).toEqual([['a', 'b']]);
+  });
+
+  it('a search that was made since stays', async () => {
+    const server = new Server({ 'POST pairs': answer() });
+    const model = new PairsModel(new BoresightApi(server.transport), 'en');
+    await model.search(context({ items: [item('x')] }));
+    await model.restore(await saved());
+    expect(model.state.title).toBe('x');
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it.each([undefined, null, {}, { title: 'a' }, { title: 'a', wish: {} }, { wish: { item: {} } }, 'a'])(
+    'nothing is searched with %j',
+    async wrong => {
+      const server = new Server({ 'POST pairs': answer() });
+      const model = new PairsModel(new BoresightApi(server.transport), 'en');
+      await model.restore(wrong);
+      expect(server.asked).toEqual([]);
+      expect(model.state.status).toBe('idle');
+    }
+  );
+});
+
 describe('a pair', () => {
   it('is shown on the map until it is let go of', async () => {
     const model = new PairsModel(

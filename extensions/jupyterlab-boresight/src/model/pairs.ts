@@ -9,7 +9,8 @@ import {
   type ItemName,
   type Job,
   type Pair,
-  type PairsAnswer
+  type PairsAnswer,
+  type PairsQuery
 } from '../api';
 
 export interface PairsState {
@@ -21,6 +22,14 @@ export interface PairsState {
   /** The pair whose job is being started. */
   readonly starting: string | null;
   readonly problem: ApiError | null;
+}
+
+type Wish = Omit<PairsQuery, 'language'>;
+
+/** What is kept over a reload: the search, which is then made anew. */
+export interface SavedPairs {
+  readonly wish: Wish;
+  readonly title: string;
 }
 
 const EMPTY: PairsState = {
@@ -51,9 +60,13 @@ export function canSearch(context: IStacContext, ownApi: string): boolean {
 }
 
 export class PairsModel {
+  /**
+   * @param show Puts items onto the map, where no search has said how since the page was loaded.
+   */
   constructor(
     private readonly api: BoresightApi,
-    private readonly language: string
+    private readonly language: string,
+    private show: (items: readonly StacItem[]) => void = () => undefined
   ) {}
 
   get state(): PairsState {
@@ -69,26 +82,38 @@ export class PairsModel {
     return this.starts;
   }
 
+  /** The search that was made last; null before the first one. */
+  get saved(): SavedPairs | null {
+    return this.last;
+  }
+
   /** Search with the chosen item, or in the chosen area. A search that is under way is given up. */
   async search(context: IStacContext): Promise<void> {
+    this.show = items => context.show(items);
+    const item = context.items[0];
+    const wish = item
+      ? { item: nameOf(item) }
+      : context.area
+        ? { area: context.area }
+        : { bbox: context.bbox ?? [] };
+    await this.run({ wish, title: item?.id ?? '' });
+  }
+
+  /** Take up the search of before a reload, unless there has been another one since. */
+  async restore(saved: unknown): Promise<void> {
+    if (isSaved(saved) && !this.last) {
+      await this.run(saved);
+    }
+  }
+
+  private async run(asked: SavedPairs): Promise<void> {
     this.running?.abort();
     const running = new AbortController();
     this.running = running;
-    this.context = context;
-    const item = context.items[0];
-    this.set({ ...EMPTY, status: 'searching', title: item?.id ?? '' });
+    this.last = asked;
+    this.set({ ...EMPTY, status: 'searching', title: asked.title });
     try {
-      const answer = await this.api.pairs(
-        {
-          language: this.language,
-          ...(item
-            ? { item: nameOf(item) }
-            : context.area
-              ? { area: context.area }
-              : { bbox: context.bbox ?? [] })
-        },
-        running.signal
-      );
+      const answer = await this.api.pairs({ language: this.language, ...asked.wish }, running.signal);
       if (this.running === running) {
         this.set({ ...this.now, status: 'ready', answer });
       }
@@ -101,8 +126,8 @@ export class PairsModel {
 
   /** Search once more; nothing when nothing was searched. */
   async retry(): Promise<void> {
-    if (this.context) {
-      await this.search(this.context);
+    if (this.last) {
+      await this.run(this.last);
     }
   }
 
@@ -110,7 +135,7 @@ export class PairsModel {
   select(id: string): void {
     const selected = this.now.selected === id ? null : id;
     const pair = this.pair(selected);
-    this.context?.show(pair ? [pair.left, pair.right] : []);
+    this.show(pair ? [pair.left, pair.right] : []);
     this.set({ ...this.now, selected });
   }
 
@@ -140,10 +165,19 @@ export class PairsModel {
   }
 
   private now: PairsState = EMPTY;
-  private context: IStacContext | null = null;
+  private last: SavedPairs | null = null;
   private running: AbortController | null = null;
   private readonly changes = new Signal<PairsModel, void>(this);
   private readonly starts = new Signal<PairsModel, Job>(this);
+}
+
+function isSaved(saved: unknown): saved is SavedPairs {
+  const { wish, title } = (saved ?? {}) as Partial<SavedPairs>;
+  const { item, bbox, area } = wish ?? {};
+  return (
+    typeof title === 'string' &&
+    (typeof item?.id === 'string' || Array.isArray(bbox) || typeof area?.type === 'string')
+  );
 }
 
 export function nameOf(item: StacItem): ItemName {

@@ -105,13 +105,14 @@ export function context(changes: Partial<IStacContext> = {}): IStacContext & { s
   };
 }
 
-/** A server that answers by path; keeps what it was asked. */
+/** A server that answers by path, below the panels' own routes or the root; keeps what it was asked. */
 export class Server {
   readonly asked: { path: string; method: string; body: unknown }[] = [];
 
   constructor(public answers: Record<string, unknown>) {}
 
-  readonly transport: Transport = async (path, init) => {
+  readonly transport: Transport = async (whole, init) => {
+    const path = whole.replace(/^jupyterlab-boresight\//, '');
     const method = init.method ?? 'GET';
     const body = typeof init.body === 'string' ? (JSON.parse(init.body) as unknown) : undefined;
     this.asked.push({ path, method, body });

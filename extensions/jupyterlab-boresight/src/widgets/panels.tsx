@@ -8,10 +8,23 @@ import { JobsView, type JobsViewProps } from './jobs';
 import { PairsView, type PairsViewProps } from './pairs';
 
 export class PairsPanel extends ReactWidget {
-  constructor(private readonly options: PairsViewProps) {
+  constructor(
+    private readonly options: PairsViewProps,
+    private readonly onFirstShow: () => void
+  ) {
     super();
     this.addClass('jp-boresight');
   }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    if (!this.wasShown) {
+      this.wasShown = true;
+      this.onFirstShow();
+    }
+  }
+
+  private wasShown = false;
 
   protected render(): JSX.Element {
     return (

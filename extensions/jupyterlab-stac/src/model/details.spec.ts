@@ -233,7 +233,12 @@ test('the sky: north up, east right, the horizon at the rim', () => {
 test('actions: by rank, unique, gone when disposed', async () => {
   const actions = new StacActions();
   const code: string[] = [];
-  builtinActions(t, () => null, async text => void code.push(text)).forEach(one => actions.add(one));
+  const gis = { document: () => null, add: async () => undefined };
+  builtinActions(t, () => null, async text => void code.push(text), gis).forEach(one => actions.add(one));
+  let told = 0;
+  actions.changed.connect(() => void told++);
+  actions.again();
+  expect(told).toBe(1);
   const other = { id: 'x', label: 'X', caption: '', rank: 1, isEnabled: () => true, execute: () => undefined };
   const handle = actions.add(other);
   expect(actions.actions[0]).toBe(other);

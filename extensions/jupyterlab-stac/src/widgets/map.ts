@@ -1,6 +1,6 @@
 /** The map: footprints over a base map that comes with the panel. */
 
-import Feature from 'ol/Feature';
+import Feature, { type FeatureLike } from 'ol/Feature';
 import OlMap from 'ol/Map';
 import View from 'ol/View';
 import { createBox } from 'ol/interaction/Draw';
@@ -55,12 +55,13 @@ interface Colours {
 export class CatalogueMap {
   private readonly map: OlMap;
   private readonly results = new VectorSource();
+  /** What is selected or under the mouse, over the others: these are not drawn anew for it. */
+  private readonly marks = new VectorSource();
   private readonly area = new VectorSource();
   private readonly shown = new VectorSource();
   /** Edges of what is chosen, above its pictures. */
   private readonly edges = new VectorSource();
   private readonly byKey = new Map<string, Feature>();
-  private readonly points = new WeakMap<Feature, Point>();
   private readonly land: VectorLayer;
   private graticule: Graticule | null = null;
   private draw: Draw | null = null;
@@ -84,7 +85,7 @@ export class CatalogueMap {
     });
     const results = new VectorLayer({
       source: this.results,
-      style: (feature, resolution) => this.styleOf(feature as Feature, resolution)
+      style: (feature, resolution) => this.pair(feature as Feature, resolution, 'usual')
     });
     this.pictures = new MapPictures(model, PROJECTION);
     const extent = model.extent;
@@ -99,6 +100,10 @@ export class CatalogueMap {
         this.land,
         new VectorLayer({ source: this.area, style: () => this.styles.area[0] }),
         results,
+        new VectorLayer({
+          source: this.marks,
+          style: (feature, resolution) => this.styleOf(feature as Feature, resolution)
+        }),
         this.pictures.layer,
         new VectorLayer({ source: this.edges, style: () => this.styles.edge[0] }),
         new VectorLayer({
@@ -135,7 +140,7 @@ export class CatalogueMap {
     this.colours = coloursOf(this.element);
     this.restyle();
     this.paintLand();
-    [this.results, this.area, this.edges, this.shown].forEach(source => source.changed());
+    [this.results, this.marks, this.area, this.edges, this.shown].forEach(source => source.changed());
   }
 
   /** Let the reader draw; what was drawn becomes the search's area. */
@@ -246,11 +251,11 @@ export class CatalogueMap {
         this.takeShown();
         break;
       case 'hover':
-        this.results.changed();
+        this.takeMarks();
         break;
       case 'selection':
         this.takePictures();
-        this.results.changed();
+        this.takeMarks();
         break;
       case 'open':
         this.takePictures();
@@ -280,7 +285,14 @@ export class CatalogueMap {
       this.fitted = true;
       this.fit(results.map(one => one.footprint));
     }
-    this.results.changed();
+    this.takeMarks();
+  }
+
+  private takeMarks(): void {
+    const { selection, hovered } = this.model;
+    const marked = new Set(hovered === null ? selection : [...selection, hovered]);
+    this.marks.clear(true);
+    this.marks.addFeatures([...marked].flatMap(key => this.byKey.get(key) ?? []));
   }
 
   private takeArea(): void {
@@ -328,12 +340,7 @@ export class CatalogueMap {
 
   private styleOf(feature: Feature, resolution: number): Style[] {
     const key = String(feature.getId());
-    const kind = this.model.selection.has(key)
-      ? 'selected'
-      : this.model.hovered === key
-        ? 'hovered'
-        : 'usual';
-    return this.pair(feature, resolution, kind);
+    return this.pair(feature, resolution, this.model.selection.has(key) ? 'selected' : 'hovered');
   }
 
   private pair(
@@ -341,19 +348,11 @@ export class CatalogueMap {
     resolution: number,
     kind: 'usual' | 'hovered' | 'selected' | 'shown'
   ): Style[] {
-    const [shape, dot] = this.styles[kind];
     const extent = feature.getGeometry()?.getExtent();
-    if (!extent || Math.max(getWidth(extent), getHeight(extent)) / resolution > TOO_SMALL_PX) {
-      return [shape];
-    }
-    let point = this.points.get(feature);
-    if (!point) {
-      point = new Point(getCenter(extent));
-      this.points.set(feature, point);
-    }
-    const placed = dot.clone();
-    placed.setGeometry(point);
-    return [shape, placed];
+    const [shape, dot] = this.styles[kind];
+    const isSmall =
+      extent && Math.max(getWidth(extent), getHeight(extent)) / resolution <= TOO_SMALL_PX;
+    return isSmall ? [shape, dot] : [shape];
   }
 
   private restyle(): void {
@@ -363,7 +362,7 @@ export class CatalogueMap {
       const circle = new Circle({ radius: 4 + width / 2, fill: new Fill({ color: line }) });
       return [
         new Style({ stroke, fill: new Fill({ color: inside }), image: circle, zIndex }),
-        new Style({ image: circle, zIndex })
+        new Style({ image: circle, geometry: middleOf, zIndex })
       ];
     };
     this.styles = {
@@ -393,6 +392,12 @@ export class CatalogueMap {
     this.map.getLayers().insertAt(1, this.graticule);
     this.element.style.setProperty('color', text);
   }
+}
+
+/** Where the point of a small footprint is. */
+function middleOf(feature: FeatureLike): Point | undefined {
+  const extent = feature.getGeometry()?.getExtent();
+  return extent && new Point(getCenter(extent));
 }
 
 /** A saved extent that a map can be fitted to. */

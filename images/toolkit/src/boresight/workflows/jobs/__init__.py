@@ -14,6 +14,7 @@ items, options and results; credentials are never among them.
 """
 
 from boresight.workflows.jobs.control import cancel, forget, listed, log_part, read, wait
+from boresight.workflows.jobs.leftovers import end_left_clusters, end_left_clusters_soon
 from boresight.workflows.jobs.records import ClusterNews, Job, JobState, jobs_folder
 from boresight.workflows.jobs.request import ComputeRequest, ItemReference, StereoRequest
 from boresight.workflows.jobs.start import start_stereo
@@ -26,6 +27,8 @@ __all__ = [
     "JobState",
     "StereoRequest",
     "cancel",
+    "end_left_clusters",
+    "end_left_clusters_soon",
     "forget",
     "jobs_folder",
     "listed",

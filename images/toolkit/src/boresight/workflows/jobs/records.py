@@ -10,6 +10,7 @@
         result.json      what it made
         cancel           there when somebody asked for the end
         lock             held by the job's process for as long as it lives
+        cluster-ended    there when the cluster that a killed job had left was looked after
 
 Who is dead is told by the lock: the system lets go of it whatever ends the process. A record that
 says *running* while nobody holds its lock is of a job that was interrupted.
@@ -37,6 +38,7 @@ VARIABLE = "BORESIGHT_JOBS_DIR"
 
 REQUEST, STATE, RESULT = "request.json", "state.json", "result.json"
 PROGRESS, LOG, CANCEL, LOCK = "progress.jsonl", "log.txt", "cancel", "lock"
+CLUSTER_ENDED = "cluster-ended"
 
 _ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 #: share from which the time left is worth telling
