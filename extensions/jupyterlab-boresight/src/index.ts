@@ -15,6 +15,7 @@ import { languageOf, translator } from './i18n';
 import { jobsIcon, pairsIcon } from './icons';
 import { JobsModel } from './model/jobs';
 import { canSearch, PairsModel } from './model/pairs';
+import { server } from './server/plugin';
 import { JobsPanel, PairsPanel } from './widgets/panels';
 
 const PAIRS = 'boresight-pairs';
@@ -92,4 +93,4 @@ const panels: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [panels];
+export default [panels, server];
