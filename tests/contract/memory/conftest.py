@@ -119,7 +119,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlainServer]:
     process = subprocess.Popen(command, env=env, cwd=home, stdout=log, stderr=log)
     made = PlainServer(f"http://127.0.0.1:{port}", token, process)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while True:
             try:
                 made.api("GET", "boresight/api/memory")

@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from boresight.server import activity, memoryroutes, routes
+from boresight.server import activity, memoryroutes, packages, routes
 from boresight.server.activity import Activity
 from boresight.server.dask import DaskWork
 from boresight.server.hublink import HubLink
@@ -57,9 +57,12 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
     settings["boresight_presence"] = presence
     kernels = KernelWatch(server.kernel_manager, server.session_manager)
     settings["boresight_kernels"] = kernels
-    for made in (routes, memoryroutes):
+    keeper = packages.PackageKeeper()
+    settings["boresight_packages"] = keeper
+    for made in (routes, memoryroutes, packages):
         server.web_app.add_handlers(".*$", made.handlers(server.base_url))
     settings["boresight_kernel_task"] = _start(kernels.run(), "boresight-kernels")
+    settings["boresight_packages_task"] = _start(keeper.run(), "boresight-packages")
     if link.is_wanted:
         settings["boresight_reports"] = _start(link.run(), "boresight-reports")
 
