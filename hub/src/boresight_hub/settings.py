@@ -283,6 +283,7 @@ class ServerSettings(_Part):
         default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
         description="notebooks delivered into every home (~/examples); changed ones stay",
     )
+    sharing: bool = Field(True, description="people may invite others to their servers")
 
 
 class IdleSettings(_Part):

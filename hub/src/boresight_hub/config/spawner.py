@@ -24,7 +24,7 @@ from traitlets import Any, Unicode
 from boresight_hub.config.examples import deliver
 from boresight_hub.config.holders import folder_name
 from boresight_hub.config.rescue import has_room, is_no_room, rescue_environment
-from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
+from boresight_hub.config.serverholders import HoldsTokens, server_token_scopes
 from boresight_hub.environment import blas_threads, user_environment
 from boresight_hub.errors import BoresightError, ServiceError
 from boresight_hub.settings import HubSettings
@@ -283,4 +283,4 @@ def apply_spawner(c: Config, settings: HubSettings) -> None:
     spawner.interrupt_timeout = 3
     spawner.term_timeout = 2
     spawner.kill_timeout = 2
-    spawner.server_token_scopes = SERVER_TOKEN_SCOPES
+    spawner.server_token_scopes = server_token_scopes(settings)

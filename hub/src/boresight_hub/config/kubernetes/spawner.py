@@ -20,7 +20,7 @@ from boresight_hub.config.kubernetes import explain, profiles
 from boresight_hub.config.kubernetes.progress import History, step_of
 from boresight_hub.config.kubernetes.secretholders import TOKENS_LABEL
 from boresight_hub.config.language import language_of_request
-from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
+from boresight_hub.config.serverholders import HoldsTokens, server_token_scopes
 from boresight_hub.environment import (
     POD_TOKEN_DIR,
     threads,
@@ -290,7 +290,7 @@ def apply_pods(c: Config, settings: HubSettings) -> None:
     spawner.env_keep = []
     spawner.start_timeout = settings.server.start_timeout_s
     spawner.http_timeout = settings.server.start_timeout_s
-    spawner.server_token_scopes = SERVER_TOKEN_SCOPES
+    spawner.server_token_scopes = server_token_scopes(settings)
     spawner.options_form = form_of
     spawner.options_from_form = options_of
     # names

@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from boresight.server import activity, memoryroutes, packages, routes
+from boresight.server import activity, memoryroutes, packages, routes, sharing
 from boresight.server.activity import Activity
 from boresight.server.dask import DaskWork
 from boresight.server.hublink import HubLink
@@ -59,7 +59,7 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
     settings["boresight_kernels"] = kernels
     keeper = packages.PackageKeeper()
     settings["boresight_packages"] = keeper
-    for made in (routes, memoryroutes, packages):
+    for made in (routes, memoryroutes, packages, sharing):
         server.web_app.add_handlers(".*$", made.handlers(server.base_url))
     settings["boresight_kernel_task"] = _start(kernels.run(), "boresight-kernels")
     settings["boresight_packages_task"] = _start(keeper.run(), "boresight-packages")
