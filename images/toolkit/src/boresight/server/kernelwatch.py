@@ -89,6 +89,8 @@ class _Watched:
             return
         if process != self.pid:
             self.pid, self.peak_bytes, self.oom = process, 0, OomCounter(process)
+        elif self.oom is not None:
+            self.oom.follow()
         try:
             family = psutil.Process(process)
             members = [family, *family.children(recursive=True)]

@@ -92,8 +92,20 @@ class OomCounter:
     """
 
     def __init__(self, pid: int, groups: Path = GROUPS) -> None:
-        self._folders = list(_folders_of(pid, groups))
-        self._before = self._counts()
+        self._pid, self._groups = pid, groups
+        self._folders: list[Path] = []
+        self._before: dict[Path, int] = {}
+        self.follow()
+
+    def follow(self) -> None:
+        """Look where the process is now, while it lives; counts from before it came do not count.
+
+        A process may be moved into a group after it was started.
+        """
+        folders = list(_folders_of(self._pid, self._groups))
+        if folders and folders != self._folders:
+            self._folders = folders
+            self._before = {**self._counts(), **self._before}
 
     def grown(self) -> bool:
         """Whether some process was ended for want of memory since the last look."""
