@@ -232,6 +232,8 @@ def write_lab_config(settings: HubSettings) -> Path:
             "jpserver_extensions": dict.fromkeys(_HEAVY_EXTENSIONS, False)
             | dict.fromkeys(_OWN_EXTENSIONS, True),
         },
+        # who may come in is asked anew after so long [s]: a server that is shared no longer is closed
+        "HubOAuth": {"cache_max_age": 60},
         # versions are the environment's business, and there may be no way out
         "LabApp": {
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",

@@ -29,7 +29,7 @@ def test_a_link_holds_what_it_takes() -> None:
         "http://hub/hub/user-redirect/boresight/open?"
         f"owner=marie&version={VERSION}&name=dark+%26+flat.ipynb"
     )
-    assert shared.address(ENVIRONMENT).startswith(f"s3://home/_shared/marie/{VERSION}/dark")
+    assert shared.address(ENVIRONMENT) == f"s3://home/_shared/marie/{VERSION}.ipynb"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from boresight.access import Environment, delete, exists, read_bytes, write_bytes
 from boresight.errors import AccessError, InputError
@@ -71,7 +71,7 @@ class Shared:
     def address(self, environment: Environment) -> str:
         """``s3://`` address of the published copy."""
         bucket = environment.buckets[-1]  # the variable lists that of homes last
-        return f"s3://{bucket}/{_PREFIX}/{self.owner}/{self.version}/{quote(self.name)}"
+        return f"s3://{bucket}/{_PREFIX}/{self.owner}/{self.version}.ipynb"
 
 
 def publish(path: Path, environment: Environment | None = None) -> Shared:
