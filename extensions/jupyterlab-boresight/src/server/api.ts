@@ -61,6 +61,11 @@ export interface Memory {
   readonly deaths: readonly Death[];
 }
 
+export interface Packages {
+  readonly state: 'none' | 'ready' | 'building' | 'failed';
+  readonly problem: string;
+}
+
 export class ServerApi {
   constructor(private readonly transport: Transport) {}
 
@@ -83,6 +88,10 @@ export class ServerApi {
 
   memory(): Promise<Memory> {
     return this.call('api/memory');
+  }
+
+  packages(): Promise<Packages> {
+    return this.call('api/packages');
   }
 
   private async call<T>(path: string, body?: object): Promise<T> {

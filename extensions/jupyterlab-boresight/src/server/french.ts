@@ -12,6 +12,10 @@ export const SERVER_FRENCH: Readonly<Record<string, string>> = {
   'There is room in your home again: restart your server to work as usual.':
     'Il y a de nouveau de la place : redémarrez votre serveur pour travailler comme avant.',
   'Your home is nearly full: %1 are left.': 'Votre espace est presque plein : il reste %1.',
+  'The image is another one: your own packages are built anew for it.':
+    "L'image a changé : vos propres paquets sont reconstruits pour elle.",
+  'Your own packages do not fit this image: %1':
+    'Vos propres paquets ne vont pas avec cette image : %1',
   'a notebook': 'un notebook',
   'The kernel of %1 was ended, because memory ran out: it had at least %2 of %3.':
     'Le noyau de %1 a été arrêté, faute de mémoire : il avait au moins %2 sur %3.',

@@ -3,12 +3,13 @@
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { Translate } from '../i18n';
-import type { Home, Idle, Memory, ServerApi } from './api';
+import type { Home, Idle, Memory, Packages, ServerApi } from './api';
 import { hoursToKeep, type Notice, noticesOf } from './notices';
 
 export const MEMORY_EVERY_MS = 5_000;
 export const IDLE_EVERY_MS = 15_000;
 export const HOME_EVERY_MS = 120_000;
+export const PACKAGES_EVERY_MS = 30_000;
 
 /** Names of notices that were closed; outlives the page. */
 export interface Seen {
@@ -16,12 +17,13 @@ export interface Seen {
   add(key: string): void;
 }
 
-type Part = 'idle' | 'home' | 'memory';
+type Part = 'idle' | 'home' | 'memory' | 'packages';
 
 export class ServerModel {
   idle: Idle | null = null;
   home: Home | null = null;
   memory: Memory | null = null;
+  packages: Packages | null = null;
 
   constructor(
     private readonly api: ServerApi,
@@ -45,7 +47,8 @@ export class ServerModel {
       [
         ['memory', MEMORY_EVERY_MS],
         ['idle', IDLE_EVERY_MS],
-        ['home', HOME_EVERY_MS]
+        ['home', HOME_EVERY_MS],
+        ['packages', PACKAGES_EVERY_MS]
       ] as const
     ).map(([part, everyMs]) => {
       void this.look(part);
@@ -65,6 +68,8 @@ export class ServerModel {
         this.idle = await this.api.idle();
       } else if (part === 'home') {
         this.home = await this.api.home();
+      } else if (part === 'packages') {
+        this.packages = await this.api.packages();
       } else {
         this.memory = await this.api.memory();
       }

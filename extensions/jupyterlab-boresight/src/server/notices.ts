@@ -1,7 +1,7 @@
 /** What the person has to know, from what the server says. */
 
 import type { Translate } from '../i18n';
-import type { Death, Home, Idle, Memory } from './api';
+import type { Death, Home, Idle, Memory, Packages } from './api';
 import { gib } from './format';
 
 export type NoticeAction = 'here' | 'keep' | 'files';
@@ -31,13 +31,19 @@ export function hoursToKeep(idle: Idle): number {
 }
 
 export function noticesOf(
-  said: { idle: Idle | null; home: Home | null; memory: Memory | null },
+  said: {
+    idle: Idle | null;
+    home: Home | null;
+    memory: Memory | null;
+    packages: Packages | null;
+  },
   trans: Translate,
   language: string
 ): Notice[] {
   return [
     ...ofIdle(said.idle, trans, language),
     ...ofHome(said.home, trans, language),
+    ...ofPackages(said.packages, trans),
     ...(said.memory?.deaths ?? []).map(death => ofDeath(death, trans, language))
   ];
 }
@@ -108,6 +114,18 @@ function ofHome(home: Home | null, trans: Translate, language: string): Notice[]
   if (home.is_nearly_full) {
     const text = trans('Your home is nearly full: %1 are left.', gib(home.free_bytes, language));
     return [{ key: 'home', level: 'warning', text, actions: ['files'], passes: true }];
+  }
+  return [];
+}
+
+function ofPackages(packages: Packages | null, trans: Translate): Notice[] {
+  if (packages?.state === 'building') {
+    const text = trans('The image is another one: your own packages are built anew for it.');
+    return [{ key: 'packages building', level: 'info', text, actions: [], passes: true }];
+  }
+  if (packages?.state === 'failed') {
+    const text = trans('Your own packages do not fit this image: %1', packages.problem);
+    return [{ key: 'packages failed', level: 'error', text, actions: [], passes: true }];
   }
   return [];
 }

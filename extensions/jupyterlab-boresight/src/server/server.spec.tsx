@@ -74,13 +74,15 @@ function memory(changes: Partial<Memory> = {}): Memory {
   };
 }
 
-const nothing = { idle: null, home: null, memory: null };
+const nothing = { idle: null, home: null, memory: null, packages: null };
 const texts = (said: Partial<typeof nothing> | object, language = 'en') =>
   noticesOf({ ...nothing, ...said }, translator(language), language).map(one => one.text);
 
 describe('notices', () => {
   it('are none while all is well', () => {
-    expect(noticesOf({ idle: idle(), home: home(), memory: memory() }, trans, 'en')).toEqual([]);
+    const packages = { state: 'ready' as const, problem: '' };
+    const said = { idle: idle(), home: home(), memory: memory(), packages };
+    expect(noticesOf(said, trans, 'en')).toEqual([]);
   });
 
   it('warn before the end, and offer to keep the server as long as there is quota', () => {
@@ -139,6 +141,13 @@ describe('notices', () => {
     expect(killed[0]).toBe('The kernel of dark.ipynb was ended by SIGKILL.');
     const left = texts({ memory: memory({ deaths: [death({ cause: 'exit', name: '' })] }) });
     expect(left[0]).toContain('The kernel of a notebook ended by itself.');
+  });
+
+  it('tell of packages that are built, or cannot be', () => {
+    const building = { state: 'building' as const, problem: '' };
+    expect(texts({ packages: building })[0]).toContain('built anew');
+    const failed = { state: 'failed' as const, problem: 'optics 2 is not 1.' };
+    expect(texts({ packages: failed }, 'fr')[0]).toContain(': optics 2 is not 1.');
   });
 
   it('shorten a long line of code', () => {

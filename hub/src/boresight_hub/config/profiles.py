@@ -66,11 +66,15 @@ class Offer:
     profile : ProfileSettings
     reason : str
         Why it is not available to them; empty when it is.
+    language : str
+    is_guaranteed : bool
+        Whether the platform keeps the guarantee free for it.
     """
 
     profile: ProfileSettings
     reason: str
     language: str = "en"
+    is_guaranteed: bool = True
 
     @property
     def size(self) -> str:
@@ -81,9 +85,10 @@ class Offer:
             for name, n in profile.extra_resource_limits.items()
         )
         cores = "core" if profile.cores_limit == 1 else "cores"
+        guaranteed = " ({guaranteed} GiB guaranteed)" if self.is_guaranteed else ""
         return translate(
             language,
-            f"up to {{cores}} {cores} and {{memory}} GiB{{extra}} ({{guaranteed}} GiB guaranteed)",
+            f"up to {{cores}} {cores} and {{memory}} GiB{{extra}}{guaranteed}",
             cores=f"{profile.cores_limit:g}",
             memory=f"{profile.memory_limit_gib:g}",
             extra=extra,
@@ -104,6 +109,8 @@ def offers(
             refusal(profile, language)
             or ("" if _is_open(profile, groups) else _why_not(profile, language)),
             language,
+            # only a scheduler that places servers keeps something free for them
+            refusal is _gives_all,
         )
         for profile in settings.profiles
     ]

@@ -129,6 +129,8 @@ def test_the_same_page_tells_what_the_machine_cannot_give() -> None:
     assert "This machine has 16 GiB of memory." in shown
     assert "For members of lab" in shown
     assert shown.count("disabled") == 2
+    assert "guaranteed" not in shown
+    assert "guaranteed" in profiles.form(settings, set())
     assert profiles.choose(settings, {"lab"}, {"profile": "large"}, ROOM.refusal).slug == "large"
     with pytest.raises(SettingsError, match="16 GiB"):
         profiles.choose(settings, set(), {"profile": "huge"}, ROOM.refusal)
