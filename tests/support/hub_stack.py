@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -89,7 +90,8 @@ class HubStack:
         for name, value in changed.items():
             if isinstance(value, dict):
                 for inner, setting in value.items():
-                    variables[f"BORESIGHT_{name}__{inner}".upper()] = str(setting)
+                    text = json.dumps(setting) if isinstance(setting, list) else str(setting)
+                    variables[f"BORESIGHT_{name}__{inner}".upper()] = text
             else:
                 variables[f"BORESIGHT_{name}".upper()] = str(value)
         return variables

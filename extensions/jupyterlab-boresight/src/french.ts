@@ -1,5 +1,7 @@
 /** French words of the panels. */
 
+import { SERVER_FRENCH } from './server/french';
+
 export const FRENCH: Readonly<Record<string, string>> = {
   'Stereo pairs': 'Couples stéréo',
   Jobs: 'Travaux',
@@ -65,5 +67,6 @@ export const FRENCH: Readonly<Record<string, string>> = {
   'No cluster is running.': 'Aucun cluster en marche.',
   Refresh: 'Actualiser',
   'The job of %1 is %2.': 'Le travail de %1 est %2.',
-  'The Jupyter server does not answer.': 'Le serveur Jupyter ne répond pas.'
+  'The Jupyter server does not answer.': 'Le serveur Jupyter ne répond pas.',
+  ...SERVER_FRENCH
 };

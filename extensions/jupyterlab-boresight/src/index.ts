@@ -17,6 +17,7 @@ import { jobsIcon, pairsIcon } from './icons';
 import { DesktopModel } from './model/desktop';
 import { JobsModel } from './model/jobs';
 import { canSearch, PairsModel } from './model/pairs';
+import { server } from './server/plugin';
 import { JobsPanel, PairsPanel } from './widgets/panels';
 
 const PAIRS = 'boresight-pairs';
@@ -125,4 +126,4 @@ const panels: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [panels];
+export default [panels, server];

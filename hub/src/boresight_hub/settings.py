@@ -19,7 +19,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from boresight_hub._settings_part import Part as _Part
 from boresight_hub.errors import SettingsError
 from boresight_hub.settings_access import CREDENTIAL_FILE, AccessSettings, PostgresSettings
-from boresight_hub.settings_kubernetes import KubernetesSettings
+from boresight_hub.settings_kubernetes import (
+    KubernetesSettings,
+    ProfileSettings,
+    checked_profiles,
+)
 
 #: Offsets from the public port, so that one number places the whole environment.
 PORT_OFFSETS = {
@@ -175,6 +179,17 @@ class ServerSettings(_Part):
         default_factory=lambda: _NOTEBOOKS if _NOTEBOOKS.is_dir() else None,
         description="notebooks delivered into every home (~/examples); changed ones stay",
     )
+    sharing: bool = Field(True, description="people may invite others to their servers")
+    profiles: tuple[ProfileSettings, ...] = Field(
+        (),
+        description="sizes that people choose from, on one machine and on Kubernetes; default: "
+        "kubernetes.profiles",
+    )
+
+    @field_validator("profiles")
+    @classmethod
+    def _check_profiles(cls, profiles: tuple[ProfileSettings, ...]) -> tuple[ProfileSettings, ...]:
+        return checked_profiles(profiles)
 
 
 class IdleSettings(_Part):
@@ -290,6 +305,11 @@ class HubSettings(BaseSettings):
     def url_of(self, service: str) -> str:
         """Internal address of ``service``: scheme, host and port, no slash at the end."""
         return self.addresses.get(service) or f"http://{self.host}:{self.port_of(service)}"
+
+    @property
+    def profiles(self) -> tuple[ProfileSettings, ...]:
+        """Profiles of user servers, wherever they run."""
+        return self.server.profiles or self.kubernetes.profiles
 
     @property
     def public_url(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from boresight_hub._settings_part import Part
 
@@ -48,6 +48,22 @@ class ProfileSettings(Part):
                 f"{self.memory_limit_gib:g}: a guarantee is no more than its limit"
             )
         return self
+
+
+def checked_profiles(profiles: tuple[ProfileSettings, ...]) -> tuple[ProfileSettings, ...]:
+    """Return ``profiles`` if they can be told apart.
+
+    Raises
+    ------
+    ValueError
+        When two have one name, or two are the default.
+    """
+    slugs = [profile.slug for profile in profiles]
+    if twice := sorted({slug for slug in slugs if slugs.count(slug) > 1}):
+        raise ValueError(f"profiles have names of their own; twice: {', '.join(twice)}")
+    if sum(profile.default for profile in profiles) > 1:
+        raise ValueError("more than one profile is the default")
+    return profiles
 
 
 class VolumeSettings(Part):
@@ -126,13 +142,9 @@ class KubernetesSettings(Part):
             {"name": "trust", "mountPath": "/etc/boresight/trust"},
         ]
 
-    @model_validator(mode="after")
-    def _check_profiles(self) -> Self:
-        slugs = [profile.slug for profile in self.profiles]
-        if not slugs:
+    @field_validator("profiles")
+    @classmethod
+    def _check_profiles(cls, profiles: tuple[ProfileSettings, ...]) -> tuple[ProfileSettings, ...]:
+        if not profiles:
             raise ValueError("there is no profile: nobody could start a server")
-        if twice := sorted({slug for slug in slugs if slugs.count(slug) > 1}):
-            raise ValueError(f"profiles have names of their own; twice: {', '.join(twice)}")
-        if sum(profile.default for profile in self.profiles) > 1:
-            raise ValueError("more than one profile is the default")
-        return self
+        return checked_profiles(profiles)

@@ -226,10 +226,10 @@ class _Routes:
         return wanted_s
 
     def _told(self, run: Run) -> dict[str, Any]:
-        outcome = self._queue.runs.outcome(run)
+        outcome = self._queue.outcome(run)
         told = run.model_dump(mode="json", exclude={"process", "user", "grant"})
-        said = outcome.model_dump(mode="json", exclude={"state"}) if outcome else {}
-        return {**told, "state": self._queue.state(run), **said}
+        said = outcome.model_dump(mode="json") if outcome else {"state": "queued"}
+        return {**told, **said}
 
 
 class _Bounded:

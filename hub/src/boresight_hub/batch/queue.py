@@ -105,18 +105,28 @@ class Queue:
 
     def state(self, run: Run) -> State:
         """Where ``run`` stands; a run whose process is gone without a word is interrupted."""
-        outcome = self.runs.outcome(run)
-        if outcome is not None and outcome.state in ENDED:
-            return outcome.state
+        outcome = self.outcome(run)
+        return outcome.state if outcome is not None else "queued"
+
+    def outcome(self, run: Run) -> Outcome | None:
+        """How far ``run`` is, and how it ended, with the reason; None while it is queued."""
+        said = self.runs.outcome(run)
+        if said is not None and said.state in ENDED:
+            return said
         if run.process is None:
-            return "queued"
+            return None
         if self.processes.lives(run):
-            return outcome.state if outcome is not None else "running"
+            return said or Outcome(state="running")
         # it may have ended between the two looks
-        outcome = self.runs.outcome(run)
-        if outcome is not None and outcome.state in ENDED:
-            return outcome.state
-        return "cancelled" if self._is_cancelled(run) else "interrupted"
+        said = self.runs.outcome(run) or Outcome(state="running")
+        if said.state in ENDED:
+            return said
+        reason = "Its process ended without a word: the machine was stopped, or out of memory."
+        state: State = "interrupted"
+        if self._is_cancelled(run):
+            state, reason = "cancelled", "It was ended before it had begun."
+        update = {"state": state, "ended_at": datetime.now(UTC), "error": reason}
+        return said.model_copy(update=update)
 
     def _is_cancelled(self, run: Run) -> bool:
         return (self.runs.folder(run) / "cancel").exists()
@@ -246,15 +256,9 @@ class Queue:
         if run.run_id in self._settled:
             return
         folder = self.runs.folder(run)
-        outcome = self.runs.outcome(run)
-        if outcome is None or outcome.state not in ENDED:
-            said = outcome or Outcome(state="interrupted")
-            reason = "Its process ended without a word: the machine was stopped, or out of memory."
-            state: State = "interrupted"
-            if self._is_cancelled(run):
-                state, reason = "cancelled", "It was ended before it had begun."
-            update = {"state": state, "ended_at": datetime.now(UTC), "error": reason}
-            self.runs.settle(run, said.model_copy(update=update))
+        said, outcome = self.runs.outcome(run), self.outcome(run)
+        if outcome is not None and outcome != said:
+            self.runs.settle(run, outcome)
         if self.processes.lives(run):
             return  # it is about to go
         if run.process is not None:

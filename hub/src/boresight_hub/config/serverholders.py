@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from boresight_hub.config.tokenkeeper import TokenKeeper
+    from boresight_hub.settings import HubSettings
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,16 @@ SERVER_TOKEN_SCOPES = [
     "read:users:name!user",
     "read:users:groups!user",
 ]
+#: Lets people share their servers; the hub asks whoever is invited.
+SHARING_SCOPE = "shares!user"
 _DEFAULT_HOLDER = "server-default"
 _NAMED_HOLDER = "server-name-"
+
+
+def server_token_scopes(settings: HubSettings) -> list[str]:
+    """Scopes of the token that a user server has."""
+    sharing = ["shares!server"] if settings.server.sharing else []
+    return [*SERVER_TOKEN_SCOPES, *sharing]
 
 
 def holder_of_server(server_name: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from boresight_hub.config import idlehandlers
 from boresight_hub.config.handlers import CUSTOM_SCOPES, TOKEN_FILES_SCOPE
+from boresight_hub.config.serverholders import SHARING_SCOPE
 from boresight_hub.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def apply_roles(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.extra_user_scopes = {
         f"access:services!service={GATEWAY}",
         f"access:services!service={BATCH}",
+        *([SHARING_SCOPE] if settings.server.sharing else []),
     }
     c.JupyterHub.load_roles = [
         {

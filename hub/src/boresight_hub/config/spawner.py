@@ -21,13 +21,17 @@ import psutil
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any, Unicode
 
+from boresight_hub.config import profiles
 from boresight_hub.config.examples import deliver
 from boresight_hub.config.holders import folder_name
+from boresight_hub.config.language import language_of_request
+from boresight_hub.config.machine import GIB, Machine, limit_memory
 from boresight_hub.config.rescue import has_room, is_no_room, rescue_environment
-from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
-from boresight_hub.environment import blas_threads, user_environment
+from boresight_hub.config.serverholders import HoldsTokens, server_token_scopes
+from boresight_hub.environment import blas_threads, threads, user_environment
 from boresight_hub.errors import BoresightError, ServiceError
 from boresight_hub.settings import HubSettings
+from boresight_hub.settings_kubernetes import ProfileSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +66,9 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
     site_url = Unicode(config=True, help="address of the environment, without a slash at its end")
     examples_dir = Unicode(config=True, help="notebooks to put into every home; none when empty")
     user_env_of = Any(config=True, help="gives the environment for a user name and a token folder")
+    hub_settings = Any(config=True, help="the settings of the environment")
+    #: What was chosen; None where the environment has no profiles of its own.
+    profile: ProfileSettings | None = None
     #: Variables that only the server of a full home gets.
     _rescue: dict[str, str] = {}  # noqa: RUF012 - replaced at each start, never changed
 
@@ -72,11 +79,13 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
 
     def make_preexec_fn(self, name: str) -> Callable[[], None]:
         """Change no account: the server runs as the hub does, for its owner's eyes only."""
-        home = self.home
+        home, profile = self.home, self.profile
 
         def preexec() -> None:
             os.umask(0o077)
             os.chdir(home)
+            if profile is not None:
+                limit_memory(profile)
 
         return preexec
 
@@ -101,8 +110,24 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
             # plots take their styles and scripts from here, not from a host outside
             "PANEL_CDN_ROOT": f"{self.site_url}{self.server.base_url}lab/extensions/panel/",
             MARKER: str(token_dir),
+            **self._size(),
             **self._rescue,
         }
+
+    def _chosen(self) -> ProfileSettings | None:
+        """Profile that was asked for, or the default one; None where there are none of our own."""
+        if not self.hub_settings.server.profiles:
+            return None
+        groups = {group.name for group in self.user.groups}
+        options = self.user_options or {}
+        return profiles.choose(self.hub_settings, groups, options, Machine.here().refusal)
+
+    def _size(self) -> dict[str, str]:
+        """Variables of the profile's size."""
+        if self.profile is None:
+            return {}
+        limit_bytes = int(self.profile.memory_limit_gib * GIB)
+        return {**threads(self.profile.cores_limit), "MEM_LIMIT": str(limit_bytes)}
 
     def get_args(self) -> list[str]:
         """Arguments of the server; root may run it because a container often has nobody else."""
@@ -112,6 +137,7 @@ class OneMachineSpawner(HoldsTokens, LocalProcessSpawner):
     async def start(self) -> tuple[str, int]:
         """Prepare home and token files, then start the process."""
         try:
+            self.profile = self._chosen()
             self._rescue = await asyncio.to_thread(self._prepare_home)
             await self.keeper.add(self.user.name, self.holder)
         except BoresightError as exc:
@@ -232,6 +258,8 @@ def write_lab_config(settings: HubSettings) -> Path:
             "jpserver_extensions": dict.fromkeys(_HEAVY_EXTENSIONS, False)
             | dict.fromkeys(_OWN_EXTENSIONS, True),
         },
+        # who may come in is asked anew after so long [s], so that what is unshared is closed
+        "HubOAuth": {"cache_max_age": 60},
         # versions are the environment's business, and there may be no way out
         "LabApp": {
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
@@ -264,10 +292,26 @@ def _link_panel_files(folder: Path) -> None:
     link.symlink_to(Path(found.origin).with_name("dist"), target_is_directory=True)
 
 
+def form_of(spawner: OneMachineSpawner) -> str:
+    """Form of one person: the same as on Kubernetes, with what this machine cannot give."""
+    if not spawner.hub_settings.server.profiles:
+        return ""
+    return profiles.form(
+        spawner.hub_settings,
+        {group.name for group in spawner.user.groups},
+        str((spawner.user_options or {}).get(profiles.OPTION, "")),
+        language="en" if spawner.handler is None else language_of_request(spawner.handler),
+        refusal=Machine.here().refusal,
+    )
+
+
 def apply_spawner(c: Config, settings: HubSettings) -> None:
     """Configure user servers."""
     c.JupyterHub.spawner_class = OneMachineSpawner
     spawner = c.OneMachineSpawner
+    spawner.hub_settings = settings
+    spawner.options_form = form_of
+    spawner.options_from_form = profiles.options_of
     spawner.state_dir = str(settings.state_dir)
     spawner.site_url = settings.public_url
     spawner.examples_dir = str(settings.server.examples_dir or "")
@@ -283,4 +327,4 @@ def apply_spawner(c: Config, settings: HubSettings) -> None:
     spawner.interrupt_timeout = 3
     spawner.term_timeout = 2
     spawner.kill_timeout = 2
-    spawner.server_token_scopes = SERVER_TOKEN_SCOPES
+    spawner.server_token_scopes = server_token_scopes(settings)

@@ -32,6 +32,7 @@
     ├── ComputeError               no cluster, a limit, or work that failed
     ├── BatchError                 the batch service refused, or a run took too long
     ├── HomeError                  a snapshot, a restore, or a home without room
+    ├── PackagesError              packages of one's own that cannot be had on this image
     ├── JobError                   no such job, or one that is not at the point for this
     ├── StereoError                the stereo engine failed
     ├── ProgramError               an optional program is not installed, or it failed
@@ -180,6 +181,10 @@ class BatchError(BoresightError):
 
 class HomeError(BoresightError):
     """A snapshot or a restore failed, or a home has no room."""
+
+
+class PackagesError(BoresightError):
+    """Packages of one's own cannot be had, or cannot be installed, on this image."""
 
 
 class JobError(BoresightError):

@@ -16,11 +16,12 @@ from kubernetes_asyncio.client.exceptions import ApiException
 from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
 
-from boresight_hub.config.kubernetes import explain, profiles
+from boresight_hub.config import profiles
+from boresight_hub.config.kubernetes import explain
 from boresight_hub.config.kubernetes.progress import History, step_of
 from boresight_hub.config.kubernetes.secretholders import TOKENS_LABEL
 from boresight_hub.config.language import language_of_request
-from boresight_hub.config.serverholders import SERVER_TOKEN_SCOPES, HoldsTokens
+from boresight_hub.config.serverholders import HoldsTokens, server_token_scopes
 from boresight_hub.environment import (
     POD_TOKEN_DIR,
     threads,
@@ -105,7 +106,7 @@ class PodSpawner(HoldsTokens, KubeSpawner):
 
     async def load_user_options(self) -> None:
         """Apply the profile that was chosen."""
-        self.profile = profiles.choose(self.pods_settings, self.group_names, self.user_options)
+        self.profile = profiles.choose(self.hub_settings, self.group_names, self.user_options)
         profile = self.profile
         self.image = profile.image or self.pods_settings.image
         self.cpu_guarantee, self.cpu_limit = profile.cores_guarantee, profile.cores_limit
@@ -260,18 +261,13 @@ def form_of(spawner: PodSpawner) -> str:
     """Form of one person, headed by why their last server ended, if it did not as it should."""
     chosen = str((spawner.user_options or {}).get(profiles.OPTION, ""))
     return profiles.form(
-        spawner.pods_settings,
+        spawner.hub_settings,
         spawner.group_names,
         chosen,
         note=_ended.get((spawner.user.name, spawner.name), ""),
         # the page that asked; there is none when a start that was asked otherwise has failed
         language="en" if spawner.handler is None else language_of_request(spawner.handler),
     )
-
-
-def options_of(form: dict[str, list[str]]) -> dict[str, str]:
-    """What was chosen in the form."""
-    return {profiles.OPTION: form[profiles.OPTION][0]} if form.get(profiles.OPTION) else {}
 
 
 def apply_pods(c: Config, settings: HubSettings) -> None:
@@ -290,9 +286,9 @@ def apply_pods(c: Config, settings: HubSettings) -> None:
     spawner.env_keep = []
     spawner.start_timeout = settings.server.start_timeout_s
     spawner.http_timeout = settings.server.start_timeout_s
-    spawner.server_token_scopes = SERVER_TOKEN_SCOPES
+    spawner.server_token_scopes = server_token_scopes(settings)
     spawner.options_form = form_of
-    spawner.options_from_form = options_of
+    spawner.options_from_form = profiles.options_of
     # names
     spawner.slug_scheme = "safe"
     spawner.pod_name_template = "jupyter-{user_server}"

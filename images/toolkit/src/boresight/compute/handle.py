@@ -7,6 +7,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable
+from importlib import metadata
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,9 @@ from boresight.compute.versions import check_versions
 from boresight.errors import ComputeError
 
 log = logging.getLogger(__name__)
+
+#: Entry points that are called with the client of each cluster that is connected to.
+CONNECTED = "boresight.compute.connected"
 
 Progress = Callable[[str], None]
 
@@ -65,6 +69,8 @@ class Cluster:
         try:
             self._wait_until_running(timeout_s, progress)
             self._client = backend.open_client(name, timeout_s=min(timeout_s, 30.0))
+            for entry in metadata.entry_points(group=CONNECTED):
+                entry.load()(self._client)
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from boresight.server import activity, routes
+from boresight.server import activity, memoryroutes, packages, routes, sharing
 from boresight.server.activity import Activity
 from boresight.server.dask import DaskWork
 from boresight.server.hublink import HubLink
+from boresight.server.kernelwatch import KernelWatch
 from boresight.server.presence import Presence
 
 log = logging.getLogger(__name__)
@@ -53,12 +55,19 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
     link = HubLink(Watch(server, presence).look)
     settings["boresight_hub_link"] = link
     settings["boresight_presence"] = presence
-    server.web_app.add_handlers(".*$", routes.handlers(server.base_url))
+    kernels = KernelWatch(server.kernel_manager, server.session_manager)
+    settings["boresight_kernels"] = kernels
+    keeper = packages.PackageKeeper()
+    settings["boresight_packages"] = keeper
+    for made in (routes, memoryroutes, packages, sharing):
+        server.web_app.add_handlers(".*$", made.handlers(server.base_url))
+    settings["boresight_kernel_task"] = _start(kernels.run(), "boresight-kernels")
+    settings["boresight_packages_task"] = _start(keeper.run(), "boresight-packages")
     if link.is_wanted:
-        settings["boresight_reports"] = _start(link)
+        settings["boresight_reports"] = _start(link.run(), "boresight-reports")
 
 
-def _start(link: HubLink) -> asyncio.Task[None]:
+def _start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     loop: Any = asyncio.get_event_loop_policy().get_event_loop()
-    task: asyncio.Task[None] = loop.create_task(link.run(), name="boresight-reports")
+    task: asyncio.Task[None] = loop.create_task(work, name=name)
     return task

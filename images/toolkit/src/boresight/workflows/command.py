@@ -1,4 +1,4 @@
-"""``boresight batch`` and ``boresight home``, in the server of the person who asks.
+"""``boresight batch``, ``home``, ``packages`` and ``share``, in the server of the person who asks.
 
 Where the control plane is installed as well, its command ``boresight`` hands these over; elsewhere
 they are the whole command.
@@ -13,6 +13,8 @@ from typing import Protocol
 from boresight.errors import BoresightError
 from boresight.workflows.batch import command as batch
 from boresight.workflows.home import command as home
+from boresight.workflows.packages import command as packages
+from boresight.workflows.share import command as share
 
 
 class _Group(Protocol):
@@ -23,6 +25,8 @@ class _Group(Protocol):
 _GROUPS: dict[str, tuple[_Group, str]] = {
     "batch": (batch, "run notebooks to their end with nobody signed in"),
     "home": (home, "what the home holds, its snapshots, files from them"),
+    "packages": (packages, "your own packages, on top of those of the image"),
+    "share": (share, "a notebook by a link, or your server by an invitation"),
 }
 
 
@@ -53,3 +57,13 @@ def run_batch(arguments: list[str]) -> int:
 def run_home(arguments: list[str]) -> int:
     """Run ``boresight home`` with ``arguments``."""
     return main(["home", *arguments])
+
+
+def run_packages(arguments: list[str]) -> int:
+    """Run ``boresight packages`` with ``arguments``."""
+    return main(["packages", *arguments])
+
+
+def run_share(arguments: list[str]) -> int:
+    """Run ``boresight share`` with ``arguments``."""
+    return main(["share", *arguments])

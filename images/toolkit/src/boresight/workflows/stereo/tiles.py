@@ -24,7 +24,7 @@ _MIN_SPLIT_PX = 4_000_000
 _HEIGHTS = 5
 #: what a run of CARS takes: for itself, and for each image pixel of its ground [byte]; 4.8 GB were
 #: measured for 9.7 Mpx of a panchromatic pair
-_RUN_BYTES, _RUN_BYTES_PER_PX = 700_000_000, 450
+RUN_BYTES, RUN_BYTES_PER_PX = 700_000_000, 450
 #: no tile is made smaller for want of memory [px]
 _LEAST_SIDE_PX = 500
 
@@ -138,7 +138,7 @@ def largest_tile_m2(memory_bytes: int, gsd_m: float) -> float:
     gsd_m : float
         Ground sampling of the images [m].
     """
-    return max(memory_bytes - _RUN_BYTES, 0) / _RUN_BYTES_PER_PX * gsd_m**2
+    return max(memory_bytes - RUN_BYTES, 0) / RUN_BYTES_PER_PX * gsd_m**2
 
 
 def plan(

@@ -25,6 +25,7 @@ from boresight.workflows.stereo.driver import Driver
 from boresight.workflows.stereo.engine.process import RunCancelledError
 from boresight.workflows.stereo.item import product_item
 from boresight.workflows.stereo.job import Job, OnceRecord, ProductRecord, TileRecord
+from boresight.workflows.stereo.memory import MemoryForecast, compared, forecast
 from boresight.workflows.stereo.options import StereoOptions
 from boresight.workflows.stereo.pair import Pair, check_pair
 from boresight.workflows.stereo.progress import Progress, Teller
@@ -52,7 +53,8 @@ class StereoResult:
     item : pystac.Item
         As published.
     statistics : dict
-        Of the DSM; of the seams of its tiles where there are several.
+        Of the DSM; of the seams of its tiles where there are several; of a job that computed, its
+        memory beside what was foretold.
     was_there : bool
         Whether the product was complete before, and nothing was computed.
     elapsed_s : float
@@ -161,22 +163,50 @@ def stereo(
 
 
 def _compute(job: Job, pair: Pair, driver: Driver, teller: Teller, slots: _Slots) -> ProductRecord:
-    layout = _layout(job, pair, slots, _heights_guess(pair))
+    heights_m = _heights_guess(pair)
+    layout = _layout(job, pair, slots, heights_m)
+    foretold = _foretold(job, pair, slots, layout, heights_m)
     if layout.rows * layout.cols == 1:
         teller.begin("whole")
+        teller.tell(foretold.words)
         product: ProductRecord = driver.run(worker.whole, [(job,)], "stereo-whole")[0]
-        return product
+        return _with_memory(product, foretold)
     teller.begin("once")
     once: OnceRecord = driver.run(worker.once, [(job,)], "stereo-once")[0]
     layout = _layout(job, pair, slots, once.heights_m)
+    foretold = _foretold(job, pair, slots, layout, once.heights_m)
     margin_m = job.options.margin_for(job.recipe.resolution_m)
     teller.begin("tiles", len(layout.tiles))
+    teller.tell(foretold.words)
     calls = [(job, tile, margin_m, once.reach_m) for tile in layout.tiles]
     tiles: list[TileRecord] = driver.run(worker.tile, calls, "stereo-tile")
     teller.begin("finish")
     finish: ProductRecord = driver.run(worker.finish, [(job, layout)], "stereo-finish")[0]
     runs = [run for run in (once.run, *(tile.run for tile in tiles)) if run is not None]
-    return replace(finish, runs=tuple(runs))
+    return _with_memory(replace(finish, runs=tuple(runs)), foretold)
+
+
+def _foretold(
+    job: Job, pair: Pair, slots: _Slots, layout: Layout, heights_m: tuple[float, float]
+) -> MemoryForecast:
+    foretold = forecast(
+        layout,
+        ground_m2=common_ground(*pair.views, job.recipe.epsg, heights_m).area,
+        gsd_m=pair.gsd_m,
+        margin_m=job.options.margin_for(job.recipe.resolution_m),
+        heights_m=heights_m,
+        base_to_height=pair.base_to_height,
+        available_bytes=slots.memory_bytes,
+    )
+    log.log(logging.WARNING if foretold.is_short else logging.INFO, "%s", foretold.words)
+    return foretold
+
+
+def _with_memory(product: ProductRecord, foretold: MemoryForecast) -> ProductRecord:
+    """Product whose report says what the runs took, beside what was foretold."""
+    memory = compared(foretold, product.runs)
+    log.info("the largest run took %s MB of %s MB", memory["peak_mb"], memory["predicted_mb"])
+    return replace(product, statistics={**product.statistics, "memory": memory})
 
 
 def _layout(job: Job, pair: Pair, slots: _Slots, heights_m: tuple[float, float]) -> Layout:

@@ -1,21 +1,24 @@
 """Profiles: which somebody may use, in which words the others are shown, and the form.
 
-Nothing here knows a cluster.
+Nothing here knows a cluster, nor a machine: what a platform cannot give comes as a function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from jinja2 import Environment
 
 from boresight_hub.config.language import translate
 from boresight_hub.errors import SettingsError
-from boresight_hub.settings_kubernetes import KubernetesSettings, ProfileSettings
+from boresight_hub.settings_kubernetes import ProfileSettings
 
 #: The only thing a person chooses.
 OPTION = "profile"
+#: Why a platform cannot give a profile, in a language; empty when it can.
+Refusal = Callable[[ProfileSettings, str], str]
 
 _FORM = Environment(autoescape=True).from_string(
     """\
@@ -41,6 +44,19 @@ _FORM = Environment(autoescape=True).from_string(
 )
 
 
+class HasProfiles(Protocol):
+    """What profiles are chosen from."""
+
+    @property
+    def profiles(self) -> tuple[ProfileSettings, ...]:
+        """All of them."""
+
+
+def _gives_all(profile: ProfileSettings, language: str) -> str:
+    del profile, language
+    return ""
+
+
 @dataclass(frozen=True)
 class Offer:
     """A profile as one person sees it.
@@ -50,11 +66,15 @@ class Offer:
     profile : ProfileSettings
     reason : str
         Why it is not available to them; empty when it is.
+    language : str
+    is_guaranteed : bool
+        Whether the platform keeps the guarantee free for it.
     """
 
     profile: ProfileSettings
     reason: str
     language: str = "en"
+    is_guaranteed: bool = True
 
     @property
     def size(self) -> str:
@@ -65,9 +85,10 @@ class Offer:
             for name, n in profile.extra_resource_limits.items()
         )
         cores = "core" if profile.cores_limit == 1 else "cores"
+        guaranteed = " ({guaranteed} GiB guaranteed)" if self.is_guaranteed else ""
         return translate(
             language,
-            f"up to {{cores}} {cores} and {{memory}} GiB{{extra}} ({{guaranteed}} GiB guaranteed)",
+            f"up to {{cores}} {cores} and {{memory}} GiB{{extra}}{guaranteed}",
             cores=f"{profile.cores_limit:g}",
             memory=f"{profile.memory_limit_gib:g}",
             extra=extra,
@@ -76,27 +97,42 @@ class Offer:
 
 
 def offers(
-    settings: KubernetesSettings, groups: Collection[str], language: str = "en"
+    settings: HasProfiles,
+    groups: Collection[str],
+    language: str = "en",
+    refusal: Refusal = _gives_all,
 ) -> list[Offer]:
-    """Every profile, with the reason why somebody in ``groups`` may not use it."""
+    """Every profile, with the reason why somebody in ``groups`` cannot have it."""
     return [
-        Offer(profile, "" if _is_open(profile, groups) else _why_not(profile, language), language)
+        Offer(
+            profile,
+            refusal(profile, language)
+            or ("" if _is_open(profile, groups) else _why_not(profile, language)),
+            language,
+            # only a scheduler that places servers keeps something free for them
+            refusal is _gives_all,
+        )
         for profile in settings.profiles
     ]
 
 
 def choose(
-    settings: KubernetesSettings, groups: Collection[str], options: Mapping[str, object]
+    settings: HasProfiles,
+    groups: Collection[str],
+    options: Mapping[str, object],
+    refusal: Refusal = _gives_all,
 ) -> ProfileSettings:
     """Return the profile somebody has asked for, or without a wish the default one.
 
     Parameters
     ----------
-    settings : KubernetesSettings
+    settings : HasProfiles
     groups : collection of str
         Groups of the person.
     options : mapping
         From the form or the API.
+    refusal : callable, optional
+        Of the platform.
 
     Raises
     ------
@@ -108,7 +144,7 @@ def choose(
             f"A server has no option {', '.join(map(repr, unknown))}.",
             remedy=f"The only one is {OPTION!r}.",
         )
-    all_offers = offers(settings, groups)
+    all_offers = offers(settings, groups, refusal=refusal)
     available = [offer.profile for offer in all_offers if not offer.reason]
     names = ", ".join(profile.slug for profile in available) or "none"
     wanted = options.get(OPTION)
@@ -131,18 +167,19 @@ def choose(
 
 
 def form(
-    settings: KubernetesSettings,
+    settings: HasProfiles,
     groups: Collection[str],
     chosen: str = "",
     *,
     note: str = "",
     language: str = "en",
+    refusal: Refusal = _gives_all,
 ) -> str:
     """Form in which somebody chooses; empty when there is nothing to choose or to tell.
 
     Parameters
     ----------
-    settings : KubernetesSettings
+    settings : HasProfiles
     groups : collection of str
     chosen : str
         What they had the last time.
@@ -150,15 +187,22 @@ def form(
         Shown above it.
     language : str
         Of the page; names and descriptions are as whoever runs the environment wrote them.
+    refusal : callable, optional
+        Of the platform.
     """
-    shown = offers(settings, groups, language)
+    shown = offers(settings, groups, language, refusal)
     available = [offer.profile for offer in shown if not offer.reason]
     if not available or (len(shown) < 2 and not note):
         return ""
     if chosen not in {profile.slug for profile in available}:
-        chosen = choose(settings, groups, {}).slug
+        chosen = choose(settings, groups, {}, refusal).slug
     legend = translate(language, "What do you need?")
     return _FORM.render(offers=shown, chosen=chosen, note=note, legend=legend)
+
+
+def options_of(form: Mapping[str, list[str]]) -> dict[str, str]:
+    """What was chosen in the form."""
+    return {OPTION: form[OPTION][0]} if form.get(OPTION) else {}
 
 
 def _is_open(profile: ProfileSettings, groups: Collection[str]) -> bool:
