@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from boresight.server import activity, routes
+from boresight.server import activity, desktop_routes, routes
 from boresight.server.activity import Activity
 from boresight.server.dask import DaskWork
 from boresight.server.hublink import HubLink
@@ -36,14 +36,16 @@ class Watch:
         server = self._server
         found = [Activity("lab", "", self._presence.idle_s)]
         found += await activity.kernels(server.kernel_manager, server.session_manager)
-        found += activity.terminals(server.web_app.settings.get("terminal_manager"))
-        found += await asyncio.to_thread(_look_at_processes)
+        manager = server.web_app.settings.get("terminal_manager")
+        found += activity.terminals(manager)
+        shells = [t.ptyproc.pid for t in list(getattr(manager, "terminals", {}).values())]
+        found += await asyncio.to_thread(_look_at_processes, shells)
         found += await self._dask.look()
         return found
 
 
-def _look_at_processes() -> list[Activity]:
-    return [*activity.jobs(), *activity.desktops()]
+def _look_at_processes(shells: list[int]) -> list[Activity]:
+    return [*activity.jobs(), *activity.desktops(), *activity.other_terminals(shells)]
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
@@ -54,6 +56,8 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
     settings["boresight_hub_link"] = link
     settings["boresight_presence"] = presence
     server.web_app.add_handlers(".*$", routes.handlers(server.base_url))
+    desktop_routes.add(settings)
+    server.web_app.add_handlers(".*$", desktop_routes.handlers(server.base_url))
     if link.is_wanted:
         settings["boresight_reports"] = _start(link)
 
