@@ -19,7 +19,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent / "editor"
 _FILES = ("package.json", "package-lock.json", ".npmrc")
-_NPM = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
+_OPTIONS = ("--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
 _VSCODE = Path("node_modules") / "code-server" / "lib" / "vscode"
 # of no use here: accounts elsewhere, containers inside of containers
 _LEFT_OUT = (
@@ -46,8 +46,10 @@ def install(target: Path) -> None:
         for name in _FILES:
             shutil.copy(_HERE / name, staging / name)
         vscode = staging / _VSCODE
-        for folder in (staging, vscode, vscode / "extensions"):
-            subprocess.run([npm, *_NPM], cwd=folder, check=True)
+        subprocess.run([npm, "ci", *_OPTIONS], cwd=staging, check=True)
+        # VS Code's own lock files lack what its packages ask for optionally, so that ci refuses them
+        for folder in (vscode, vscode / "extensions"):
+            subprocess.run([npm, "install", *_OPTIONS], cwd=folder, check=True)
         _link(vscode / "bin")
         _trim(vscode)
         if target.exists():

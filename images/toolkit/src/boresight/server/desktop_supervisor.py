@@ -73,8 +73,7 @@ def _start_x_server(folder: Path, geometry: str) -> tuple[subprocess.Popen[bytes
     for number in range(_FIRST_DISPLAY, _FIRST_DISPLAY + _DISPLAYS):
         if Path(f"/tmp/.X{number}-lock").exists():  # noqa: S108 - where X servers have it
             continue
-        cookie = secrets.token_bytes(16)
-        authority_path(folder).write_bytes(_authority(number, cookie))
+        authority_path(folder).write_bytes(_authority(number, _cookie()))
         server = subprocess.Popen(
             _x_command(program, number, folder, geometry),
             stdin=subprocess.DEVNULL,
@@ -102,6 +101,13 @@ def _x_command(program: str, number: int, folder: Path, geometry: str) -> list[s
         # somebody who thinks for a while is not thrown out; the hub's idle policy judges
         *("-IdleTimeout", "0", "-MaxIdleTime", "0", "-MaxDisconnectionTime", "0", "-s", "0"),
     ]
+
+
+def _cookie() -> bytes:
+    """128 random bits without a colon, at which xcffib takes cookies apart."""
+    while b":" in (cookie := secrets.token_bytes(16)):
+        pass
+    return cookie
 
 
 def _authority(number: int, cookie: bytes) -> bytes:
