@@ -47,7 +47,7 @@ def install(target: Path) -> None:
             shutil.copy(_HERE / name, staging / name)
         vscode = staging / _VSCODE
         subprocess.run([npm, "ci", *_OPTIONS], cwd=staging, check=True)
-        # VS Code's own lock files lack what its packages ask for optionally, so that ci refuses them
+        # npm ci refuses VS Code's own lock files, which lack what is optional
         for folder in (vscode, vscode / "extensions"):
             subprocess.run([npm, "install", *_OPTIONS], cwd=folder, check=True)
         _link(vscode / "bin")

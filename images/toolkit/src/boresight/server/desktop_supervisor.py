@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import secrets
 import select
 import shutil
@@ -131,16 +132,36 @@ def _listens(server: subprocess.Popen[bytes], path: Path) -> bool:
 def _session_environment(folder: Path, display: str) -> dict[str, str]:
     runtime = folder / "xdg"
     runtime.mkdir(mode=0o700, exist_ok=True)
-    return os.environ | {
-        "DISPLAY": display,
-        "XAUTHORITY": str(authority_path(folder)),
-        "XDG_RUNTIME_DIR": str(runtime),
-        "XDG_SESSION_TYPE": "x11",
-        "XDG_CURRENT_DESKTOP": "XFCE",
-        "DESKTOP_SESSION": "xfce",
-        "LIBGL_ALWAYS_SOFTWARE": "1",
-        "NO_AT_BRIDGE": "1",
-    }
+    return (
+        os.environ
+        | _account(folder)
+        | {
+            "DISPLAY": display,
+            "XAUTHORITY": str(authority_path(folder)),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "XDG_SESSION_TYPE": "x11",
+            "XDG_CURRENT_DESKTOP": "XFCE",
+            "DESKTOP_SESSION": "xfce",
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+            "NO_AT_BRIDGE": "1",
+        }
+    )
+
+
+def _account(folder: Path) -> dict[str, str]:
+    """Variables by which this account has a name: D-Bus asks for it, a pod's uid may have none."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        uid, gid = os.geteuid(), os.getegid()
+        (folder / "passwd").write_text(f"jovyan:x:{uid}:{gid}::{Path.home()}:/bin/bash\n")
+        (folder / "group").write_text(f"jovyan:x:{gid}:\n")
+        return {
+            "LD_PRELOAD": "libnss_wrapper.so",
+            "NSS_WRAPPER_PASSWD": str(folder / "passwd"),
+            "NSS_WRAPPER_GROUP": str(folder / "group"),
+        }
+    return {}
 
 
 def _serve(
