@@ -156,6 +156,13 @@ class ViewHandler(_Desktop, JupyterHandler):
         self.finish(page)
 
 
+class StaticHandler(AuthenticatedFileHandler):
+    """Scripts of the page, for those who are signed in."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for no key: scripts load scripts without one, and these are nobody's secret."""
+
+
 def _wanted(body: object) -> dict[str, str]:
     """The four fields of a request, each a short line of text."""
     if not isinstance(body, dict) or set(body) != set(_FIELDS):
@@ -205,7 +212,7 @@ def handlers(base_url: str) -> list[tuple[Any, ...]]:
         (url_path_join(at, "view"), ViewHandler),
         (
             url_path_join(at, "static", "(.*)"),
-            AuthenticatedFileHandler,
+            StaticHandler,
             {"path": str(_HERE / "static")},
         ),
     ]

@@ -15,7 +15,7 @@ function say(text) {
 }
 
 async function ask(path, method = "GET") {
-  const headers = method === "GET" ? {} : { "X-XSRFToken": about.xsrf };
+  const headers = { "X-XSRFToken": about.xsrf };
   const answer = await fetch(`${base}boresight/desktop${path}`, { method, headers });
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.message || answer.statusText);
