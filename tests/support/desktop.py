@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import psutil
+from websockets.sync.client import connect
 
 from boresight.server.desktop_session import why_not
 
@@ -175,13 +177,58 @@ def x_greeting(number: int, cookie: bytes = b"") -> int:
     return int(done.stdout)
 
 
-class Viewer:
-    """A VNC client that does little: it looks at the whole screen."""
+class Line(Protocol):
+    """What carries a screen's bytes: a socket, or a websocket."""
 
-    def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(30)
-        self._socket.connect(path)
+    def recv(self, count: int) -> bytes:
+        """Some bytes, at most ``count``."""
+
+    def sendall(self, content: bytes) -> None:
+        """Send all of it."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+def unix_line(path: str) -> Line:
+    """The X server's own socket."""
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(30)
+    line.connect(path)
+    return line
+
+
+class WebLine:
+    """The way of a browser: websocket, through whatever proxies there are."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._socket = connect(
+            url, additional_headers={"Authorization": f"token {token}"}, max_size=None
+        )
+        self._left = b""
+
+    def recv(self, count: int) -> bytes:
+        """Some bytes, at most ``count``."""
+        if not self._left:
+            message = self._socket.recv(timeout=30)
+            self._left = message if isinstance(message, bytes) else message.encode()
+        part, self._left = self._left[:count], self._left[count:]
+        return part
+
+    def sendall(self, content: bytes) -> None:
+        """Send all of it."""
+        self._socket.send(content)
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+
+
+class Viewer:
+    """A VNC client that does little: it looks at the screen."""
+
+    def __init__(self, line: Line) -> None:
+        self._socket = line
         self._take(12)
         self._socket.sendall(b"RFB 003.008\n")
         self._take(self._take(1)[0])
@@ -197,18 +244,19 @@ class Viewer:
         )
         self._socket.sendall(struct.pack(">BxHi", 2, 1, 0))
 
-    def frame_s(self) -> float:
-        """Ask for the whole screen; how long it took to be here [s]."""
+    def frame_s(self, side: int = 0) -> float:
+        """Ask for a square of ``side`` pixels, or for all; how long it took to be here [s]."""
         begun = time.perf_counter()
-        self.picture()
+        self.picture(side)
         return time.perf_counter() - begun
 
-    def picture(self) -> bytearray:
-        """The whole screen."""
-        self._socket.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, self.width, self.height))
+    def picture(self, side: int = 0) -> bytearray:
+        """The screen as it is, or what is drawn of it within a square in its corner."""
+        wide, high = (side, side) if side else (self.width, self.height)
+        self._socket.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, wide, high))
         picture = bytearray(self.width * self.height * 4)
         seen = 0
-        while seen < self.width * self.height:
+        while seen < wide * high:
             kind = self._take(1)[0]
             if kind == 3:  # a clipboard
                 self._take(3)

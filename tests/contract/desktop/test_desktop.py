@@ -23,6 +23,7 @@ from support.desktop import (
     greet,
     greet_as_nobody,
     reason_to_skip,
+    unix_line,
     until,
     x_greeting,
 )
@@ -45,6 +46,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DesktopServer]:
     home = tmp_path_factory.mktemp("marie")
     with desktop_server(home, BORESIGHT_HOLDER=str(home)) as running:
         yield running
+        folder = Path(running.argument("-rfbunixpath")).parent
+    # a server that is stopped takes its desktop with it as well
+    until(lambda: not running.below() and not folder.exists(), 15)
 
 
 @pytest.fixture
@@ -149,7 +153,7 @@ def test_another_user_cannot_reach_the_x_server(desktop: DesktopServer) -> None:
 
 def test_use_is_seen(desktop: DesktopServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BORESIGHT_HOLDER", str(desktop.home))
-    viewer = Viewer(desktop.argument("-rfbunixpath"))
+    viewer = Viewer(unix_line(desktop.argument("-rfbunixpath")))
     viewer.move(20, 30)
     until(lambda: _idle_s() < 2)
     viewer.picture()  # to look is no use

@@ -298,7 +298,7 @@ def _environment(share: Path) -> dict[str, str]:
         REQUESTS_VARIABLE: str(_requests()),
         "XDG_CONFIG_DIRS": f"{files}/xdg:{config}",
         "XDG_DATA_DIRS": f"{share}:{files}/share:{data}",
-        "PATH": f"{os.environ.get('PATH', os.defpath)}:{files}/bin",
+        "PATH": f"{files}/bin:{os.environ.get('PATH', os.defpath)}",
         "QGIS_PLUGINPATH": f"{files}/qgis",
         "QGIS_GLOBAL_SETTINGS_FILE": f"{files}/qgis/global_settings.ini",
     }

@@ -19,7 +19,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_GOODBYE_S = 2.0
+_GOODBYE_S = 1.0
 _LOOK_EVERY_S = 0.5
 
 
@@ -42,6 +42,7 @@ def bury() -> None:
 
 def end_everything() -> None:
     """End all descendants: what has lost its parent is a child of this process by then."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # this is what it asks for
     for number in (signal.SIGTERM, signal.SIGKILL):
         until = time.monotonic() + _GOODBYE_S
         for pid in _descendants():
