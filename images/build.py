@@ -1,9 +1,9 @@
 """Build the images of ``images.yaml`` in order, and refuse one that is over its budget.
 
-``python images/build.py`` builds all but those for tests; ``--tests`` those as well; names build
-only these. With ``--engine cluster`` they are built by the test cluster's own builder
-(``BORESIGHT_TEST_CLUSTER``), with ``docker`` or ``podman`` by that. Needs the environment of the
-repository (``uv sync``).
+``python images/build.py`` builds all but those for tests and those that are built by name only;
+``--tests`` those for tests as well; names build only these. With ``--engine cluster`` they are
+built by the test cluster's own builder (``BORESIGHT_TEST_CLUSTER``), with ``docker`` or ``podman``
+by that. Needs the environment of the repository (``uv sync``).
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Image:
     sbom : bool
         Whether it has a list of what it is made of, in ``/usr/share/boresight``.
     test_only : bool
+    by_name : bool
+        Whether it is built only when it is named.
     fetch : str
         What has to be put beside the Dockerfile before: ``keycloak``, ``versitygw`` or nothing.
     """
@@ -53,6 +55,7 @@ class Image:
     budget_mb: float
     sbom: bool = False
     test_only: bool = False
+    by_name: bool = False
     fetch: str = ""
 
 
@@ -91,7 +94,7 @@ class Catalogue:
             raise BuildError(f"There is no image {', '.join(unknown)}; there are {sorted(known)}.")
         if names:
             return [image for image in self.images if image.name in names]
-        return [image for image in self.images if tests or not image.test_only]
+        return [i for i in self.images if not i.by_name and (tests or not i.test_only)]
 
 
 class Engine(Protocol):

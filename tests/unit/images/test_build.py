@@ -33,11 +33,17 @@ def test_every_image_has_its_dockerfile_and_says_who_it_is_from(build: ModuleTyp
         "boresight-services",
         "boresight-calibration",
     }
+    assert {image.name for image in catalogue.chosen([], tests=True) if image.by_name} == set()
+    assert [i.name for i in catalogue.chosen(["boresight-desktop"], tests=False)] == [
+        "boresight-desktop"
+    ]
+    own = {image.name for image in catalogue.images}
     for image in catalogue.images:
         text = (ROOT / image.dockerfile).read_text()
         # the last stage is what is shipped
         last = [line for line in text.splitlines() if line.startswith("FROM ")][-1]
-        assert last.split()[1] == image.parent
+        tag = f":{catalogue.tag}" if image.parent in own else ""
+        assert last.split()[1] == f"{image.parent}{tag}"
         assert "org.opencontainers.image.title" in text
         assert "\nUSER 1000\n" in text
         assert ("/usr/share/boresight/sbom.cdx.json" in text) is image.sbom

@@ -150,7 +150,10 @@ def _extras() -> list[Finding]:
     findings.append(
         _program("Xtigervnc", "TigerVNC", "desktop", "apt install tigervnc-standalone-server")
     )
-    findings.append(_program("startxfce4", "XFCE", "desktop", "apt install xfce4 dbus-x11"))
+    findings.append(
+        _program("xfce4-session", "XFCE", "desktop", "apt install xfce4 dbus-x11 x11-xkb-utils")
+    )
+    findings.append(_program("qgis", "QGIS", "images on the desktop", "apt install qgis"))
     return findings
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import struct
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -14,7 +17,7 @@ import pytest
 
 from boresight.errors import HubError, HubRefusal
 from boresight.server import words
-from boresight.server.activity import Activity, jobs
+from boresight.server.activity import Activity, jobs, other_terminals
 from boresight.server.dask import DaskWork
 from boresight.server.desktop import _auth_of
 from boresight.server.hublink import HubLink
@@ -231,3 +234,31 @@ def test_both_languages_say_the_same_things() -> None:
     assert isinstance(french, dict)
     assert set(english) == set(french)
     assert set(english["kinds"]) == set(french["kinds"])
+
+
+def test_terminals_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program in the foreground of a terminal counts, a shell that waits does not."""
+    mark = f"terminals-of-{os.getpid()}"
+    monkeypatch.setenv("BORESIGHT_HOLDER", mark)
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover - another process
+        os.execve("/bin/bash", ["bash", "--norc", "-i"], {**os.environ, "PS1": "> "})  # noqa: S606
+    try:
+        _until(lambda: os.read(terminal, 4096).endswith(b"> "))
+        assert other_terminals() == []
+        os.write(terminal, b"exec 3>&1; sleep 600\n")
+        _until(lambda: other_terminals() == [Activity("process", "sleep", 0.0)])
+        assert other_terminals([pid]) == [], "Jupyter's own are looked at by another function"
+        os.write(terminal, b"\x03")
+        _until(lambda: other_terminals() == [])
+    finally:
+        os.kill(pid, 9)
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+
+def _until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.05)

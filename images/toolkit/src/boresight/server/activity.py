@@ -93,6 +93,28 @@ def terminals(terminal_manager: Any) -> list[Activity]:
     return found
 
 
+def other_terminals(known: Iterable[int] = ()) -> list[Activity]:
+    """What runs in the foreground of terminals that are not Jupyter's: of a desktop, of an editor.
+
+    Parameters
+    ----------
+    known : iterable of int
+        Shells of terminals that :func:`terminals` has looked at.
+    """
+    left_out = set(known)
+    found = []
+    for process in own_processes():
+        try:
+            if process.pid in left_out:
+                continue
+            group = _foreground_of_leader(process.pid)
+            if group is not None:
+                found.append(Activity("process", psutil.Process(group).name(), 0.0))
+        except (psutil.Error, OSError, ValueError):
+            continue
+    return found
+
+
 def jobs() -> list[Activity]:
     """Jobs of this server, each name once.
 
@@ -148,6 +170,16 @@ def _foreground(pty: Any) -> str:
         return str(psutil.Process(group).name())
     except (OSError, ValueError, psutil.Error):
         return ""
+
+
+def _foreground_of_leader(pid: int) -> int | None:
+    """Foreground process group of the terminal that ``pid`` is the shell of; None: it waits."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    # proc_pid_stat(5), from the 3rd field on: state, parent, group, session, terminal, foreground
+    _, _, group, session, terminal, foreground = stat.rpartition(")")[2].split()[:6]
+    if int(session) != pid or int(terminal) == 0 or int(foreground) in (-1, int(group)):
+        return None
+    return int(foreground)
 
 
 def _since_s(moment: datetime) -> float:

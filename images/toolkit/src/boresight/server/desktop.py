@@ -50,7 +50,7 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
         return None
     try:
         connection = xcffib.connect(display, auth=_auth_of(auth_file, display))
-    except (xcffib.ConnectionException, OSError):
+    except (xcffib.ConnectionException, OSError, ValueError):  # ValueError: a colon in the cookie
         return None
     try:
         root = connection.get_setup().roots[0].root

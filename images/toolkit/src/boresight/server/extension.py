@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
-from boresight.server import activity, memoryroutes, packages, routes, sharing
+from boresight.server import activity, desktop_routes, memoryroutes, packages, routes, sharing
 from boresight.server.activity import Activity
 from boresight.server.dask import DaskWork
 from boresight.server.hublink import HubLink
@@ -38,14 +38,16 @@ class Watch:
         server = self._server
         found = [Activity("lab", "", self._presence.idle_s)]
         found += await activity.kernels(server.kernel_manager, server.session_manager)
-        found += activity.terminals(server.web_app.settings.get("terminal_manager"))
-        found += await asyncio.to_thread(_look_at_processes)
+        manager = server.web_app.settings.get("terminal_manager")
+        found += activity.terminals(manager)
+        shells = [t.ptyproc.pid for t in list(getattr(manager, "terminals", {}).values())]
+        found += await asyncio.to_thread(_look_at_processes, shells)
         found += await self._dask.look()
         return found
 
 
-def _look_at_processes() -> list[Activity]:
-    return [*activity.jobs(), *activity.desktops()]
+def _look_at_processes(shells: list[int]) -> list[Activity]:
+    return [*activity.jobs(), *activity.desktops(), *activity.other_terminals(shells)]
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
@@ -59,7 +61,8 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
     settings["boresight_kernels"] = kernels
     keeper = packages.PackageKeeper()
     settings["boresight_packages"] = keeper
-    for made in (routes, memoryroutes, packages, sharing):
+    desktop_routes.add(settings)
+    for made in (routes, desktop_routes, memoryroutes, packages, sharing):
         server.web_app.add_handlers(".*$", made.handlers(server.base_url))
     settings["boresight_kernel_task"] = _start(kernels.run(), "boresight-kernels")
     settings["boresight_packages_task"] = _start(keeper.run(), "boresight-packages")
