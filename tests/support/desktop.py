@@ -19,7 +19,8 @@ import httpx
 import psutil
 from websockets.sync.client import connect
 
-from boresight.server.desktop_session import why_not
+from boresight.server.desktop_session import VIEWER_VARIABLE, missing_programs
+from support.machine import node_packages
 
 TOKEN = "a-token-of-this-test"
 BASE = "/user/marie/"
@@ -33,7 +34,7 @@ _AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--
 def reason_to_skip(*programs: str) -> str:
     """Why the desktop cannot be tested here; empty when it can."""
     missing = [program for program in programs if shutil.which(program) is None]
-    return why_not() or (f"not installed: {', '.join(missing)}" if missing else "")
+    return missing_programs() or (f"not installed: {', '.join(missing)}" if missing else "")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ def desktop_server(home: Path, **env: str) -> Iterator[DesktopServer]:
             "--ServerApp.jpserver_extensions={'panel.io.jupyter_server_extension': False, "
             "'localtileserver.jupyter': False, 'localtileserver': False}",
         ],
-        env=inherited | {"HOME": str(home), "JUPYTER_TOKEN": TOKEN, MARK: str(home), **env},
+        env=inherited
+        | {"HOME": str(home), "JUPYTER_TOKEN": TOKEN, MARK: str(home)}
+        | {VIEWER_VARIABLE: str(node_packages() / "node_modules/@novnc/novnc")}
+        | env,
         cwd=home,
         stdout=log,
         stderr=log,

@@ -17,12 +17,12 @@ from boresight_hub.embedded.goprograms import cache_dir
 from boresight_hub.settings import HubSettings
 
 
-def link_node_packages(settings: HubSettings) -> None:
+def linknode_packages(settings: HubSettings) -> None:
     """Give an environment the Node packages that all tests share."""
     node = nodejs.node_directory(settings)
     if node.exists():
         return
-    node.symlink_to(_node_packages())
+    node.symlink_to(node_packages())
 
 
 def install_s3_server(settings: HubSettings) -> None:
@@ -37,7 +37,8 @@ def install_restic(settings: HubSettings) -> None:
         restic.PROGRAM.install(settings)
 
 
-def _node_packages() -> Path:
+def node_packages() -> Path:
+    """Folder with the Node packages that all tests share; they are installed if need be."""
     with alone("node") as folder:
         return nodejs.install(HubSettings(state_dir=folder / "node"))
 
@@ -56,7 +57,7 @@ def main() -> None:
     """Make everything that is missing."""
     sys.stdout.write("what the tests share (the first time it is fetched and built)\n")
     sys.stdout.flush()
-    _node_packages()
+    node_packages()
     with tempfile.TemporaryDirectory() as folder:
         install_s3_server(HubSettings(state_dir=Path(folder)))
 

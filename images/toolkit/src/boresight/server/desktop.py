@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -48,9 +49,8 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
         from xcffib import screensaver
     except (ImportError, OSError):  # no X libraries: what runs here is no desktop of ours
         return None
-    try:
-        connection = xcffib.connect(display, auth=_auth_of(auth_file, display))
-    except (xcffib.ConnectionException, OSError, ValueError):  # ValueError: a colon in the cookie
+    connection = _connect(display, _auth_of(auth_file, display))
+    if connection is None:
         return None
     try:
         root = connection.get_setup().roots[0].root
@@ -63,6 +63,25 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
             connection.disconnect()
 
 
+def _connect(display: str, cookie: bytes | None) -> Any:
+    """A connection; None when the X server does not answer, or refuses.
+
+    ``xcffib.connect(auth=…)`` hands C memory over that it has given back already (1.13).
+    """
+    import xcffib
+    from xcffib.ffi import ffi
+
+    auth = ffi.NULL
+    if cookie is not None:
+        kept = [ffi.new("char[]", part) for part in (_COOKIE, cookie)]
+        auth = ffi.new("xcb_auth_info_t *", (len(_COOKIE), kept[0], len(cookie), kept[1]))
+    made = xcffib.lib.xcb_connect_to_display_with_auth_info(display.encode(), auth, ffi.NULL)
+    if xcffib.lib.xcb_connection_has_error(made):
+        xcffib.lib.xcb_disconnect(made)
+        return None
+    return xcffib.wrap(made)
+
+
 def _auth_file(arguments: list[str]) -> Path | None:
     for name, value in pairwise(arguments):
         if name == "-auth":
@@ -71,7 +90,7 @@ def _auth_file(arguments: list[str]) -> Path | None:
 
 
 def _auth_of(path: Path | None, display: str) -> bytes | None:
-    """Cookie for ``display`` from an Xauthority file, as libxcb takes it; None: it has none."""
+    """Cookie for ``display`` from an Xauthority file; None: it has none."""
     if path is None:
         return None
     try:
@@ -90,5 +109,5 @@ def _auth_of(path: Path | None, display: str) -> bytes | None:
             rest = rest[2 + length :]
         _, number, name, data = fields
         if name == _COOKIE and number in (b"", display[1:].encode()):
-            cookie = name + b":" + data
+            cookie = data
     return cookie

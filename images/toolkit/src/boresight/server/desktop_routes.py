@@ -32,6 +32,7 @@ from boresight.server.desktop_session import (
     DesktopSession,
     Request,
     has_qgis,
+    viewer_files,
     why_not,
 )
 from boresight.server.words import language_of, words_of
@@ -204,7 +205,10 @@ def add(settings: dict[str, Any]) -> DesktopSession:
 def handlers(base_url: str) -> list[tuple[Any, ...]]:
     """Routes of this module."""
     at = url_path_join(base_url, "boresight", "desktop")
+    viewer = viewer_files()
+    shown = (url_path_join(at, "static", "novnc", "(.*)"), StaticHandler, {"path": str(viewer)})
     return [
+        *([shown] if viewer else []),
         (at, StateHandler),
         (url_path_join(at, "start"), StartHandler),
         (url_path_join(at, "open"), OpenHandler),

@@ -26,6 +26,8 @@ from boresight.server.desktop_supervisor import socket_path
 
 #: Where the desktop's own files are when they are not where an image or the sources have them.
 FILES_VARIABLE = "BORESIGHT_DESKTOP_FILES"
+#: Where noVNC is when it is not where an image has it.
+VIEWER_VARIABLE = "BORESIGHT_NOVNC"
 #: Tells programs of the desktop where they find what they are asked to open.
 REQUESTS_VARIABLE = "BORESIGHT_DESKTOP_REQUESTS"
 #: Name below which jupyter-server-proxy offers the desktop's socket.
@@ -76,8 +78,17 @@ def desktop_files() -> Path | None:
     return None
 
 
-def why_not() -> str:
-    """Why there can be no desktop here, in words for people; empty when there can be one."""
+def viewer_files() -> Path | None:
+    """Folder of noVNC, which shows the desktop in a browser."""
+    named = os.environ.get(VIEWER_VARIABLE)
+    for folder in (Path(named) if named else None, _IMAGE_FILES / "novnc"):
+        if folder is not None and (folder / "core" / "rfb.js").is_file():
+            return folder
+    return None
+
+
+def missing_programs() -> str:
+    """Which programs of a desktop are not installed, in words for people; empty when all are."""
     missing = [(name, package) for program, name, package in _PROGRAMS if not _has(program)]
     if missing:
         names = ", ".join(name for name, _ in missing)
@@ -86,8 +97,17 @@ def why_not() -> str:
             f"Not installed where this server runs: {names}. On one machine: apt install "
             f"{packages}. On Kubernetes: choose the desktop profile."
         )
+    return ""
+
+
+def why_not() -> str:
+    """Why there can be no desktop here, in words for people; empty when there can be one."""
+    if why := missing_programs():
+        return why
     if desktop_files() is None:
         return f"The desktop's own files are not there; {FILES_VARIABLE} says where they are."
+    if viewer_files() is None:
+        return f"noVNC, which shows the desktop, is not there; {VIEWER_VARIABLE} says where it is."
     return ""
 
 
