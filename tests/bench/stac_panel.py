@@ -172,11 +172,11 @@ def brought_whole(panel: Panel) -> dict[str, Any]:
     page = panel.page
     begun = time.perf_counter()
     panel.search_from("2026-01-01")
-    panel.wait_for_count(f"{PAGE_SIZE} ")
+    panel.wait_for_count(f"{PAGE_SIZE}")
     panel.cards().first.focus()
     for have in range(PAGE_SIZE, ITEMS, PAGE_SIZE):
         page.keyboard.press("End")
-        panel.wait_for_count(f"{have + PAGE_SIZE:,} ")
+        panel.wait_for_count(f"{have + PAGE_SIZE:,}")
     took_s = time.perf_counter() - begun
     page.keyboard.press("End")
     page.wait_for_timeout(500)
@@ -208,10 +208,10 @@ def panning(browser: Browser, folder: Path) -> dict[str, Any]:
         for panel in panels.values():
             panel.page.bring_to_front()
             panel.search_from("2026-01-01")
-            panel.wait_for_count(f"{PAGE_SIZE} ")
+            panel.wait_for_count(f"{PAGE_SIZE}")
             panel.cards().first.focus()
             panel.page.keyboard.press("End")
-            panel.wait_for_count(f"{FOOTPRINTS:,} ")
+            panel.wait_for_count(f"{FOOTPRINTS:,}")
             panel.root.get_by_role("button", name="Show all").click()
             panel.page.wait_for_timeout(1000)
         # the map stays where it is

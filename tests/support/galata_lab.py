@@ -20,6 +20,7 @@ configure_jupyter_server(c)
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.port = {port}
 c.ServerApp.allow_root = True
+c.ServerApp.log_level = "ERROR"
 c.ServerApp.jpserver_extensions = {{
     "panel.io.jupyter_server_extension": False, "localtileserver.jupyter": False
 }}

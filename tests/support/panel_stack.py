@@ -100,13 +100,15 @@ class PanelStack:
         headers = {"Authorization": f"Bearer {self.services.origin.token('lea', 'stac')}"}
         for start in range(0, len(items), _CHUNK):
             chunk = {item["id"]: item for item in items[start : start + _CHUNK]}
-            httpx.post(
+            answer = httpx.post(
                 f"{self.settings.stac_url}/collections/{COLLECTION}/bulk_items",
                 json={"items": chunk, "method": "insert"},
                 headers=headers,
                 timeout=120,
                 trust_env=False,
-            ).raise_for_status()
+            )
+            told = answer.raise_for_status().json()
+            assert not told["skipped"], told["errors"][:3]
 
     @contextmanager
     def lab(self, username: str, **options: Any) -> Iterator[BareLab]:

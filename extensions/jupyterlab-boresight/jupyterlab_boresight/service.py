@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from boresight.errors import InputError
@@ -43,6 +44,8 @@ class Service:
             "api": os.environ.get("BORESIGHT_STAC_URL", "").rstrip("/"),
             "collection": self.collection,
             "n_workers": self.n_workers,
+            # a page that asks for a route that is not there leaves an error in its console
+            "has_desktop": find_spec("boresight.server.desktop_routes") is not None,
         }
 
     def pairs(self, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,8 @@ export interface Settings {
   readonly api: string;
   readonly collection: string;
   readonly n_workers: number;
+  /** Whether the server can be asked for its desktop. */
+  readonly has_desktop?: boolean;
 }
 
 /** Of the server's desktop; `why` says in words why there is none. */

@@ -89,9 +89,13 @@ const panels: JupyterFrontEndPlugin<void> = {
       return;
     }
     let ownApi = '';
+    const desktop = new DesktopModel(api);
     void api.settings().then(
-      settings => {
+      async settings => {
         ownApi = settings.api;
+        if (settings.has_desktop && (await desktop.find())) {
+          offerDesktop();
+        }
       },
       () => undefined // the server's part is away: the action is not offered
     );
@@ -106,23 +110,20 @@ const panels: JupyterFrontEndPlugin<void> = {
         await pairs.search(context);
       }
     });
-    const desktop = new DesktopModel(api);
-    void desktop.find().then(isThere => {
-      if (isThere) {
-        actions.add({
-          id: 'boresight:open-on-desktop',
-          label: trans('Open on the desktop'),
-          caption: trans('Open the image in QGIS, on the desktop of this server'),
-          rank: 60,
-          isEnabled: context => desktop.canOpen(context, ownApi),
-          execute: async ({ items: [item] }) => {
-            if (item) {
-              showDesktop(await desktop.open(item), trans);
-            }
+    const offerDesktop = (): void => {
+      actions.add({
+        id: 'boresight:open-on-desktop',
+        label: trans('Open on the desktop'),
+        caption: trans('Open the image in QGIS, on the desktop of this server'),
+        rank: 60,
+        isEnabled: context => desktop.canOpen(context, ownApi),
+        execute: async ({ items: [item] }) => {
+          if (item) {
+            showDesktop(await desktop.open(item), trans);
           }
-        });
-      }
-    });
+        }
+      });
+    };
   }
 };
 

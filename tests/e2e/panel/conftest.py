@@ -13,7 +13,9 @@ _EXPECT_MS = 60_000
 @pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
     with chromium() as browser:
-        context = browser.new_context(viewport=SCREEN, permissions=["clipboard-read"])
+        context = browser.new_context(
+            viewport=SCREEN, permissions=["clipboard-read", "clipboard-write"]
+        )
         context.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=_EXPECT_MS)
         yield context

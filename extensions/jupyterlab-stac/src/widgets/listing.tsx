@@ -92,11 +92,12 @@ function useKeys(list: React.RefObject<HTMLElement>, columns: number, shown: Win
   const rows = shown.rows;
 
   React.useLayoutEffect(() => {
-    if (goes.current && isThere) {
+    // what had the focus may have been scrolled away and back
+    const wants = goes.current || document.activeElement === list.current;
+    if (wants && isThere) {
       goes.current = false;
       list.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus({ preventScroll: true });
     } else if (holds.current && document.activeElement === document.body) {
-      // what had the focus has been scrolled away
       list.current?.focus({ preventScroll: true });
     }
   });

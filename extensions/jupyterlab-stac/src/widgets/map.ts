@@ -111,7 +111,14 @@ export class CatalogueMap {
           style: (feature, resolution) => this.pair(feature as Feature, resolution, 'shown')
         })
       ],
-      view: new View({ projection: PROJECTION, center: [0, 20], zoom: 1, maxZoom: MAX_ZOOM })
+      view: new View({
+        projection: PROJECTION,
+        center: [0, 20],
+        zoom: 1,
+        maxZoom: MAX_ZOOM,
+        // in a map that is no wider than twice its height too
+        showFullExtent: true
+      })
     });
     this.paintLand();
     if (isArea(extent)) {

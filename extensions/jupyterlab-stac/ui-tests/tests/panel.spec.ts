@@ -4,9 +4,11 @@ import { expect, galata, test, type IJupyterLabPageFixture } from '@jupyterlab/g
 
 const API = 'Earth Search';
 
-/** Open the panel from the launcher and search; its root. */
+/** Open the panel and search; its root. */
 async function searched(page: IJupyterLabPageFixture) {
-  await page.locator('.jp-LauncherCard', { hasText: 'STAC catalogue' }).click();
+  await page.evaluate(async () => {
+    await window.jupyterapp.commands.execute('jupyterlab-stac:open');
+  });
   const panel = page.locator('.jp-Stac');
   await panel.getByLabel('STAC API').selectOption({ label: API });
   await panel.locator('.jp-Stac-collections input').first().waitFor();
@@ -38,7 +40,6 @@ test('finds items, opens one, and shows them in a table', async ({ page }) => {
 
 test('puts code into the notebook that is in use', async ({ page }) => {
   await page.notebook.createNew('used.ipynb');
-  await page.menu.clickMenuItem('File>New Launcher');
   const panel = await searched(page);
   await panel.locator('.jp-Stac-card').first().click();
   await panel.getByRole('button', { name: 'Open in notebook' }).first().click();
@@ -50,7 +51,6 @@ test('puts code into the notebook that is in use', async ({ page }) => {
 
 test('gives a card to a notebook that it is dragged into', async ({ page }) => {
   await page.notebook.createNew('beside.ipynb');
-  await page.menu.clickMenuItem('File>New Launcher');
   const panel = await searched(page);
   // side by side
   await page.evaluate(() => {
