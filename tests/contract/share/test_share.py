@@ -11,7 +11,7 @@ import pytest
 from support.batch_person import BatchPerson, notebook, wait_for
 from support.environment import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
