@@ -12,7 +12,7 @@ import psutil
 import pytest
 from support.batch_person import BatchPerson, notebook, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 WORK = """
 import os, pathlib, time
@@ -66,6 +66,7 @@ def kill_service(person: BatchPerson, name: str) -> None:
     wait_for(back)
 
 
+@pytest.mark.soak
 def test_it_outlives_sign_out_hub_and_service(marie: BatchPerson) -> None:
     (marie.home / "go").unlink(missing_ok=True)
     content = notebook(WORK, RESULT, parameters="scale = 1\nlabel = 'none'")
@@ -115,6 +116,7 @@ def test_it_outlives_sign_out_hub_and_service(marie: BatchPerson) -> None:
     assert processes_of(marie, run_id) == []
 
 
+@pytest.mark.soak
 def test_a_cell_that_fails_is_told(marie: BatchPerson) -> None:
     content = notebook("print('before')", "1 / 0", "print('never')")
     run_id = marie.submit(content, "--name", "division")
@@ -134,6 +136,7 @@ def test_a_cell_that_fails_is_told(marie: BatchPerson) -> None:
     wait_for(lambda: marie.grants() == [])
 
 
+@pytest.mark.soak
 def test_cancelled_and_timed_out(marie: BatchPerson) -> None:
     sleep = notebook("print('begun', flush=True)\nimport time\ntime.sleep(600)")
     run_id = marie.submit(sleep)
@@ -163,6 +166,7 @@ def test_killed_without_a_word(marie: BatchPerson) -> None:
     wait_for(lambda: marie.grants() == [])
 
 
+@pytest.mark.soak
 def test_bounds_of_one_person(marie: BatchPerson) -> None:
     sleep = notebook("import time\ntime.sleep(600)")
     runs = [marie.submit(sleep) for _ in range(4)]
@@ -179,6 +183,7 @@ def test_bounds_of_one_person(marie: BatchPerson) -> None:
     assert marie.runs()[runs[2]]["results"] is None
 
 
+@pytest.mark.soak
 def test_of_another(marie: BatchPerson) -> None:
     run_id = marie.submit(notebook("print('mine')"))
     marie.wait(run_id, "succeeded")

@@ -12,7 +12,7 @@ import pytest
 from support.batch_person import BatchPerson
 from support.environment import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PASSWORD = ".config/boresight/home-snapshots.password"
 
@@ -27,6 +27,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.soak
 def test_a_deleted_file_comes_back(marie: BatchPerson) -> None:
     assert "no snapshots" not in marie.boresight("home", "list")
     refused = marie.boresight("home", "restore", "notes.txt", code=1)
@@ -73,6 +74,7 @@ def test_a_deleted_file_comes_back(marie: BatchPerson) -> None:
     assert "outside of your home" in marie.boresight("home", "restore", "/etc/passwd", code=1)
 
 
+@pytest.mark.soak
 def test_a_lost_home_loses_nothing(marie: BatchPerson) -> None:
     (marie.home / "kept.txt").write_text("kept")
     marie.boresight("home", "snapshot")
@@ -104,6 +106,7 @@ print(json.dumps([refused.returncode, refused.stderr]))
 """
 
 
+@pytest.mark.soak
 def test_killed_in_the_middle(marie: BatchPerson) -> None:
     """A server that is stopped takes its restic along; the next snapshot does not wait for it."""
     marie.boresight("home", "snapshot")

@@ -23,7 +23,6 @@ CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.soak,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no chromium"),
 ]
 
@@ -122,6 +121,7 @@ def test_pages(visitor: Visit, stack: IdleStack) -> None:
         stack.hub.hub_api("DELETE", "boresight/announcements", token=token)
 
 
+@pytest.mark.soak
 def test_what_was_stopped_is_told_after_the_sign_in(visitor: Visit, stack: IdleStack) -> None:
     from boresight_hub.session import HubSession
 

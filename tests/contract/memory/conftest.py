@@ -143,6 +143,13 @@ def connection(server: PlainServer) -> Iterator[ClientConnection]:
         with server.connect(kernel_id) as found:
             found.send(cell("number = 0"))
             until_reply(found)
+            until = time.monotonic() + 30
+            while not any(
+                one["kernel_id"] == kernel_id and one["memory_bytes"]
+                for one in server.api("GET", "boresight/api/memory")["kernels"]
+            ):
+                assert time.monotonic() < until, "the kernel is not watched"
+                time.sleep(0.1)
             yield found
     finally:
         httpx.delete(

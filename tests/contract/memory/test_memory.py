@@ -49,6 +49,17 @@ def wait_for_memory(server: PlainServer, least_bytes: int) -> dict[str, Any]:
     raise AssertionError(told)
 
 
+def wait_for_limit(server: PlainServer, limit_bytes: int) -> None:
+    """Wait until the server has seen in which control group the kernel is."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        (kernel,) = server.api("GET", "boresight/api/memory")["kernels"]
+        if kernel["limit_bytes"] == limit_bytes:
+            return
+        time.sleep(0.2)
+    raise AssertionError(kernel)
+
+
 def test_a_cell_that_takes_all_memory_is_named(
     server: PlainServer, connection: ClientConnection, bounded_group: Path
 ) -> None:
@@ -58,7 +69,7 @@ def test_a_cell_that_takes_all_memory_is_named(
     # the same cell with less than the limit is no harm
     connection.send(cell("small = bytearray(50 * 2**20)"))
     assert until_reply(connection)["status"] == "ok"
-    time.sleep(1.5)  # the kernel is looked at once a second
+    wait_for_limit(server, 400 * MIB)
     code = "parts = []\nwhile True:\n    parts.append(bytearray(b'x' * (8 * 2**20)))"
     connection.send(cell(code))
     told = next_death(server, before)

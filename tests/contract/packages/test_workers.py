@@ -75,6 +75,7 @@ def run(stack: GatewayStack, command: str, **variables: str) -> str:
     return str(out)
 
 
+@pytest.mark.soak
 def test_workers_import_what_the_notebook_imports(stack: GatewayStack, tmp_path: Path) -> None:
     home = stack.settings.state_dir / "homes" / "marie"
     home.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from boresight_hub.session.kernel import KernelError
 from boresight_hub.settings import HubSettings, ServerSettings
 from boresight_hub.settings_kubernetes import ProfileSettings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(400)]
 
 CHROMIUM = Path("/usr/bin/chromium")
 MACHINE_GIB = psutil.virtual_memory().total / 2**30

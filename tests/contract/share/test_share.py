@@ -11,7 +11,7 @@ import pytest
 from support.batch_person import BatchPerson, notebook, wait_for
 from support.environment import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,10 @@ def test_a_link_gives_the_version_that_was_shared(marie: BatchPerson, paul: Batc
     # whoever is not signed in comes to the sign-in
     stranger = httpx.get(link, follow_redirects=True, trust_env=False)
     assert 'name="password"' in stranger.text
-    redirected = paul.session.browser.get(link, follow_redirects=False)
-    assert redirected.headers["location"].startswith("/user/paul/boresight/open?owner=marie")
+    # by way of the start of one's own server
+    redirected = paul.session.browser.get(link, follow_redirects=False).headers["location"]
+    next_url = parse_qs(urlsplit(redirected).query)["next"][0]
+    assert next_url.startswith("/user/paul/boresight/open?owner=marie&version=")
 
     shown = page(paul, "GET", link)
     assert shown.status_code == 200

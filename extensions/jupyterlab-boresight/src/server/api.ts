@@ -104,7 +104,8 @@ export class ServerApi {
     }
     const text = await response.text();
     if (!response.ok) {
-      throw new ApiError('failed', messageIn(text) || `${response.status}`, '');
+      const kind = response.status === 404 ? 'absent' : 'failed';
+      throw new ApiError(kind, messageIn(text) || `${response.status}`, '');
     }
     return JSON.parse(text) as T;
   }

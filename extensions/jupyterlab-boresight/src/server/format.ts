@@ -13,3 +13,8 @@ export function gib(bytes: number, language: string): string {
   });
   return `${shown} ${unit}`;
 }
+
+/** The reader's own way to write times, in the language of the page. */
+export function localeOf(language: string): string {
+  return navigator.languages.find(one => one.startsWith(language)) ?? language;
+}

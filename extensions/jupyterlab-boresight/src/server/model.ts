@@ -2,6 +2,7 @@
 
 import { type ISignal, Signal } from '@lumino/signaling';
 
+import { ApiError } from '../api';
 import type { Translate } from '../i18n';
 import type { Home, Idle, Memory, Packages, ServerApi } from './api';
 import { hoursToKeep, type Notice, noticesOf } from './notices';
@@ -63,6 +64,9 @@ export class ServerModel {
   }
 
   async look(part: Part): Promise<void> {
+    if (this.absent.has(part)) {
+      return;
+    }
     try {
       if (part === 'idle') {
         this.idle = await this.api.idle();
@@ -73,7 +77,10 @@ export class ServerModel {
       } else {
         this.memory = await this.api.memory();
       }
-    } catch {
+    } catch (problem) {
+      if (problem instanceof ApiError && problem.kind === 'absent') {
+        this.absent.add(part); // a server without that part is not asked again
+      }
       return; // what was said last holds until the server answers again
     }
     this._changed.emit();
@@ -96,5 +103,6 @@ export class ServerModel {
     this.seen.add(notice.key);
   }
 
+  private readonly absent = new Set<Part>();
   private readonly _changed = new Signal<this, void>(this);
 }

@@ -2,7 +2,7 @@
 
 import type { Translate } from '../i18n';
 import type { Death, Home, Idle, Memory, Packages } from './api';
-import { gib } from './format';
+import { gib, localeOf } from './format';
 
 export type NoticeAction = 'here' | 'keep' | 'files';
 
@@ -55,7 +55,7 @@ function ofIdle(idle: Idle | null, trans: Translate, language: string): Notice[]
   }
   const found: Notice[] = [];
   if (judgement.state === 'warned') {
-    const at = new Date(judgement.ends_at).toLocaleTimeString(language, {
+    const at = new Date(judgement.ends_at).toLocaleTimeString(localeOf(language), {
       hour: '2-digit',
       minute: '2-digit'
     });
@@ -77,7 +77,7 @@ function ofIdle(idle: Idle | null, trans: Translate, language: string): Notice[]
     });
   }
   for (const one of judgement.ended_before) {
-    const when = new Date(one.ended_at).toLocaleString(language, {
+    const when = new Date(one.ended_at).toLocaleString(localeOf(language), {
       dateStyle: 'medium',
       timeStyle: 'short'
     });

@@ -127,6 +127,7 @@ export const server: JupyterFrontEndPlugin<void> = {
               memory={model.memory}
               onOpen={() => {
                 const kernel = kernelOf(app);
+                void model.look('memory');
                 popup(
                   memory,
                   () =>

@@ -193,6 +193,14 @@ describe('the model', () => {
     expect(one.notices).toHaveLength(1);
   });
 
+  it('asks a server no more for what it does not have', async () => {
+    const [one, server] = model({ 'GET home': [404, {}], 'GET api/idle': [503, {}] });
+    for (const part of ['home', 'home', 'idle', 'idle'] as const) {
+      await one.look(part);
+    }
+    expect(server.asked.map(asked => asked.path)).toEqual(['home', 'api/idle', 'api/idle']);
+  });
+
   it('says that somebody is here, and asks for as many hours as there are', async () => {
     const warned = idle({ state: 'warned', quota_left_s: 3600 });
     const [one, server] = model({

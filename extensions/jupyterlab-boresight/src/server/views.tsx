@@ -1,6 +1,6 @@
 /** Meters of memory and home in the status bar, and what they open. */
 
-import React, { useEffect, useState } from 'react';
+import React, { type ReactNode, useEffect, useRef, useState } from 'react';
 
 import type { Translate } from '../i18n';
 import { percent } from '../model/format';
@@ -81,6 +81,23 @@ function Rows(props: { rows: readonly (readonly [string, string, string])[] }): 
   );
 }
 
+/** What a meter opens; has the focus, so that Escape closes it. */
+function Details(props: { label: string; children: ReactNode }): JSX.Element {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.focus(), []);
+  return (
+    <div
+      ref={place}
+      className="jp-boresight jp-boresight-details"
+      role="dialog"
+      aria-label={props.label}
+      tabIndex={-1}
+    >
+      {props.children}
+    </div>
+  );
+}
+
 /** Biggest variables of the kernel of what is open, and the memory of each kernel. */
 export function MemoryDetails(
   props: Words & {
@@ -110,7 +127,7 @@ export function MemoryDetails(
     machine: trans("the machine's, which others use too")
   }[memory.source];
   return (
-    <div className="jp-boresight jp-boresight-details" role="dialog" aria-label={trans('Memory')}>
+    <Details label={trans('Memory')}>
       <h2>{trans('Memory')}</h2>
       <p>
         {trans('%1 of %2', gib(memory.used_bytes, language), gib(memory.limit_bytes, language))} (
@@ -144,7 +161,7 @@ export function MemoryDetails(
           )}
         />
       )}
-    </div>
+    </Details>
   );
 }
 
@@ -152,7 +169,7 @@ export function MemoryDetails(
 export function HomeDetails(props: Words & { home: Home }): JSX.Element {
   const { home, trans, language } = props;
   return (
-    <div className="jp-boresight jp-boresight-details" role="dialog" aria-label={trans('Home')}>
+    <Details label={trans('Home')}>
       <h2>{trans('Home')}</h2>
       <p>
         {trans('%1 of %2', gib(home.used_bytes, language), gib(home.quota_bytes, language))}
@@ -162,6 +179,6 @@ export function HomeDetails(props: Words & { home: Home }): JSX.Element {
           : trans('%1 are left.', gib(home.free_bytes, language))}
       </p>
       <Rows rows={home.biggest.map(one => [one.path, '', gib(one.size_bytes, language)] as const)} />
-    </div>
+    </Details>
   );
 }

@@ -1,5 +1,8 @@
 """Example notebooks in homes: delivered, brought up to date, and never in anybody's way.
 
+``python -m boresight_hub.config.examples SOURCE TARGET`` delivers them in an image, which has this
+module alone of the control plane.
+
 What was delivered is remembered by its digest. An example that its owner has not touched follows
 the one that is delivered; one that was changed stays, and the new version is put beside it.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 
 #: In the folder of the examples: digests of what was delivered, by path.
@@ -96,3 +100,7 @@ def _read_record(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(k): str(v) for k, v in record.items()} if isinstance(record, dict) else {}
+
+
+if __name__ == "__main__":
+    deliver(*(Path(argument) for argument in sys.argv[1:3]))

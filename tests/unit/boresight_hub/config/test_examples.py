@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import boresight_hub
 from boresight_hub.config.examples import RECORD, deliver
 
 
@@ -84,4 +88,20 @@ def test_a_spoilt_record_is_none(source: Path, tmp_path: Path) -> None:
     deliver(source, home)
     (home / RECORD).write_text("[1")
     deliver(source, home)
+    assert there(home) == {"sub/a.ipynb": "a1", "b.ipynb": "b1"}
+
+
+def test_an_image_has_what_delivers_them(source: Path, tmp_path: Path) -> None:
+    """As the calibration image copies it, without any installed package."""
+    package = Path(boresight_hub.__file__).parent
+    for name in ("__init__.py", "config/__init__.py", "config/examples.py"):
+        target = tmp_path / "preload" / "boresight_hub" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(package / name, target)
+    home = tmp_path / "home" / "examples"
+    subprocess.run(
+        [sys.executable, "-S", "-m", "boresight_hub.config.examples", str(source), str(home)],
+        env={"PYTHONPATH": str(tmp_path / "preload")},
+        check=True,
+    )
     assert there(home) == {"sub/a.ipynb": "a1", "b.ipynb": "b1"}

@@ -24,7 +24,9 @@ from boresight.workflows.memory import Memory, OomCounter, memory_of_server
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 1.0
+# a kernel is found soon after it was started, or its first cell is not heard
+_FIND_EVERY_S = 0.25
+_MEASURE_EVERY_S = 1.0
 _MOST_DEATHS = 20
 _LONGEST_CODE = 300
 #: A kernel with this much of the limit that is killed was killed for it [1].
@@ -83,7 +85,8 @@ class _Watched:
         self._stream = kernel.connect_iopub()
         self._stream.on_recv(self._hear)
 
-    def look(self, own_bytes: int) -> None:
+    def measure(self, own_bytes: int) -> None:
+        """Note the kernel's memory, and its limit."""
         process = getattr(self.kernel.provisioner, "pid", None)
         if not process:
             return
@@ -92,9 +95,8 @@ class _Watched:
         elif self.oom is not None:
             self.oom.follow()
         try:
-            family = psutil.Process(process)
-            members = [family, *family.children(recursive=True)]
-            self.memory_bytes = sum(_resident_bytes(member) for member in members)
+            # itself alone: whom it has started is told only by looking at all of the machine
+            self.memory_bytes = int(psutil.Process(process).memory_info().rss)
         except psutil.Error:
             return
         self.peak_bytes = max(self.peak_bytes, self.memory_bytes)
@@ -141,16 +143,20 @@ class KernelWatch:
 
     async def run(self) -> None:
         """Look for ever."""
+        measured_s = float("-inf")
         while True:
             try:
-                await self.look()
+                self.find()
+                if time.monotonic() - measured_s >= _MEASURE_EVERY_S:
+                    measured_s = time.monotonic()
+                    await self.measure()
             except Exception:
                 # one look that fails must not end what explains the next death
                 log.exception("the kernels could not be looked at")
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_FIND_EVERY_S)
 
-    async def look(self) -> None:
-        """Look once."""
+    def find(self) -> None:
+        """Begin to listen to kernels that are new, and forget those that are gone."""
         present = set(self._kernels.list_kernel_ids())
         for kernel_id in set(self._watched) - present:
             self._watched.pop(kernel_id).close()
@@ -163,8 +169,11 @@ class KernelWatch:
                 self._kernels.add_restart_callback(
                     kernel_id, lambda found=kernel_id: self._died(found), event
                 )
-        for one in self._watched.values():
-            one.look(self.own_bytes)
+
+    async def measure(self) -> None:
+        """Note the memory of each kernel, and which notebook it is of."""
+        for one in list(self._watched.values()):
+            await asyncio.to_thread(one.measure, self.own_bytes)
         sessions = await self._sessions.list_sessions()
         self._names = {s["kernel"]["id"]: s.get("path") or s.get("name") or "" for s in sessions}
 
@@ -180,6 +189,7 @@ class KernelWatch:
                     "kernel_id": one.kernel_id,
                     "name": self._names.get(one.kernel_id, ""),
                     "memory_bytes": one.memory_bytes,
+                    "limit_bytes": one.limit_bytes,
                 }
                 for one in self._watched.values()
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from traitlets.config import Config
 
 from boresight.errors import BatchError
+from boresight.workflows.memory import OomCounter
 
 _STARTUP_TIMEOUT_S = 120
 
@@ -79,7 +81,8 @@ async def execute(
     Raises
     ------
     BatchError
-        When a cell fails, with its number and what it said.
+        When a cell fails, with its number and what it said; when the kernel dies, with the cell
+        that ran.
     """
     numbers: dict[int, int] = {}
     for index, cell in enumerate(notebook.cells):
@@ -114,12 +117,24 @@ async def execute(
         # what still computes has been told to end already
         shutdown_kernel="immediate",
     )
+    # kernel and run are in one control group
+    memory = OomCounter(os.getpid())
     try:
         await client.async_execute()
     except CellExecutionError as exc:
         raise BatchError(
             f"Cell {current} of {len(numbers)} failed. {exc.ename}: {exc.evalue}",
             remedy="See executed.ipynb among the results.",
+        ) from exc
+    except DeadKernelError as exc:
+        where = f"The kernel died in cell {current} of {len(numbers)}"
+        if memory.grown():
+            raise BatchError(
+                f"{where}: memory ran out.", remedy="Work on a part at a time, or ask for more."
+            ) from exc
+        raise BatchError(
+            f"{where}, without a word.",
+            remedy="Run that cell in Lab: it tells why a kernel died.",
         ) from exc
 
 
