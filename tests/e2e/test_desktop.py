@@ -56,13 +56,19 @@ print(json.dumps([item.collection_id, item.id, name, asset.href]))
 
 _QUICKLOOK = """
 import base64, numpy, rasterio
+from rasterio.vrt import WarpedVRT
 from boresight.access import to_vsis3
-with rasterio.open(to_vsis3({href!r})) as image:
-    look = image.read(1, out_shape=(64, 64), resampling=rasterio.enums.Resampling.average)
-    size = image.width, image.height
-low, high = numpy.percentile(look, (2, 98))
-look = numpy.clip(255 * (look - float(low)) / (high - low), 0, 255).astype("uint8")
-print(size[0], size[1], base64.b64encode(look.tobytes()).decode())
+# as QGIS has it: by the sensor model, in degrees
+with rasterio.open(to_vsis3({href!r})) as image, WarpedVRT(
+    image, crs="EPSG:4326", src_crs="EPSG:4326", rpcs=image.rpcs
+) as warped:
+    average = rasterio.enums.Resampling.average
+    look = warped.read(1, out_shape=(64, 64), resampling=average)
+    whole = warped.read(1)
+    size = warped.width, warped.height
+low, high = numpy.percentile(whole[whole > 0], (2, 98))
+look = numpy.where(look == 0, 255, numpy.clip(255 * (look - low) / (high - low), 0, 255))
+print(size[0], size[1], base64.b64encode(look.astype("uint8").tobytes()).decode())
 """
 
 
