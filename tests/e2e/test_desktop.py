@@ -18,6 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
+from scipy import ndimage
 from support.browser import Visit, accessibility_problems, chromium, visit
 from support.desktop import reason_to_skip
 from support.environment import Environment, printed
@@ -42,6 +43,7 @@ needs_editor = pytest.mark.skipif(bool(editor.why_not()), reason=editor.why_not(
 PICTURES = os.environ.get("BORESIGHT_TEST_PICTURES")
 #: S3 credentials live so long, so that an image that is open outlives its own [s]
 SESSION_LIFE_S = 60
+PLUGINS = Path(__file__).parents[2] / "images" / "desktop" / "qgis"
 TEXT = "Étalonnage n° 7 : L = 0,42 ± 0,01 · Δλ 20 µm · 校准 🛰"
 SCREEN = {"width": 1440, "height": 900}
 
@@ -54,15 +56,91 @@ name, asset = next((n, a) for n, a in item.assets.items() if "data" in (a.roles 
 print(json.dumps([item.collection_id, item.id, name, asset.href]))
 """
 
+# by the system's Python, in which QGIS is; without a screen
+_SEARCH = """
+import json, sys
+from qgis.core import QgsApplication, QgsProject, QgsVectorLayer
+from qgis.gui import QgsMapCanvas
+from qgis.PyQt.QtCore import QTimer, QEventLoop, QSize
+from qgis.PyQt.QtWidgets import QMainWindow
+
+plugin_folder, picture, wished = sys.argv[1:4]
+application = QgsApplication([], True)
+application.initQgis()
+sys.path.insert(0, plugin_folder)
+from boresight_catalogue.catalogue import Catalogue
+from boresight_catalogue.credentials import Credentials
+from boresight_catalogue.dock import CatalogueDock
+from boresight_catalogue.layers import FOOTPRINTS, open_raster
+from boresight_catalogue.surroundings import Surroundings
+
+def wait(met, for_s=60):
+    loop, timer = QEventLoop(), QTimer()
+    timer.timeout.connect(lambda: loop.quit() if met() else None)
+    timer.start(50)
+    QTimer.singleShot(1000 * for_s, loop.quit)
+    loop.exec_()
+    assert met(), "not in time"
+
+window, canvas = QMainWindow(), QgsMapCanvas()
+window.setCentralWidget(canvas)
+window.resize(QSize(1100, 700))
+class Iface:
+    def mapCanvas(self):
+        return canvas
+surroundings = Surroundings.from_env()
+credentials = Credentials(surroundings)
+credentials.ensure()
+dock = CatalogueDock(Iface(), Catalogue(surroundings))
+from qgis.PyQt.QtCore import Qt
+window.addDockWidget(Qt.RightDockWidgetArea, dock)
+window.show()
+wait(lambda: "collections" in dock._state.text())
+dock._words.setText(wished)
+dock._search.click()
+wait(lambda: "scene" in dock._state.text())
+dock._results.expandAll()
+chosen = []
+dock.wanted.connect(lambda *what: chosen.append(what))
+row = dock._results.topLevelItem(0)
+dock._results.itemActivated.emit(row.child(0), 0)
+layer = open_raster(*chosen[0])
+dock._outlines.click()
+footprints = QgsProject.instance().mapLayersByName(FOOTPRINTS)[0]
+canvas.setDestinationCrs(footprints.crs())
+canvas.setLayers([footprints, layer])
+canvas.setExtent(footprints.extent().buffered(0.001))
+canvas.refresh()
+canvas.waitWhileRendering()
+window.grab().save(picture)
+dock._words.setText("there is no such name")
+dock._search.click()
+wait(lambda: "Nothing" in dock._state.text())
+print(json.dumps({
+    "found": row.text(0), "images": row.childCount(), "layer": layer.name(),
+    "outlines": footprints.featureCount(), "crs": footprints.crs().authid(),
+    "empty": dock._results.topLevelItemCount(),
+}))
+sys.stdout.flush()
+import os
+os._exit(0)  # QGIS takes its time to end, and nothing is left to do
+"""
+
 _QUICKLOOK = """
 import base64, numpy, rasterio
+from rasterio.vrt import WarpedVRT
 from boresight.access import to_vsis3
-with rasterio.open(to_vsis3({href!r})) as image:
-    look = image.read(1, out_shape=(64, 64), resampling=rasterio.enums.Resampling.average)
-    size = image.width, image.height
-low, high = numpy.percentile(look, (2, 98))
-look = numpy.clip(255 * (look - float(low)) / (high - low), 0, 255).astype("uint8")
-print(size[0], size[1], base64.b64encode(look.tobytes()).decode())
+# as QGIS has it: by the sensor model, in degrees
+with rasterio.open(to_vsis3({href!r})) as image, WarpedVRT(
+    image, crs="EPSG:4326", src_crs="EPSG:4326", rpcs=image.rpcs
+) as warped:
+    average = rasterio.enums.Resampling.average
+    look = warped.read(1, out_shape=(64, 64), resampling=average)
+    whole = warped.read(1)
+    size = warped.width, warped.height
+low, high = numpy.percentile(whole[whole > 0], (2, 98))
+look = numpy.where(look == 0, 255, numpy.clip(255 * (look - low) / (high - low), 0, 255))
+print(size[0], size[1], base64.b64encode(look.astype("uint8").tobytes()).decode())
 """
 
 
@@ -201,9 +279,14 @@ def test_a_private_image_in_qgis(
     keep(page, "desktop-qgis")
     # longer than the keys it was opened with
     time.sleep(SESSION_LIFE_S * 1.3)
-    in_desktop(own, "xdotool search --name QGIS windowactivate --sync key --clearmodifiers F5")
-    time.sleep(5)
-    assert likeness(pixels(page), *expected) > 0.9
+    upside_down = expected[0][::-1], expected[1]
+    assert likeness(pixels(page), *expected) > 0.9 > likeness(pixels(page), *upside_down)
+    right = {key: value.replace("-left", "-right") for key, value in scene.items()}
+    asked = ask(marie, "POST", "/open", right)
+    until(lambda: outcome()["state"] != "waiting", 120)
+    assert outcome() == {"state": "opened", "why": ""}
+    expected = quicklook(marie, right["href"])
+    until(lambda: likeness(pixels(page), *expected) > 0.9, 60)
     assert visitor.outside() == []
 
 
@@ -236,15 +319,53 @@ def likeness(
     """Correlation of the image with what is drawn where QGIS has its map; 0 when there is none."""
     # an image is where hardly two pixels side by side are the same, unlike paper and buttons
     rough = np.abs(np.diff(screen.astype(int).mean(axis=2), axis=1)) > 0
-    rows = np.flatnonzero(rough.mean(axis=1) > 0.25)
-    columns = np.flatnonzero(rough.mean(axis=0) > 0.4)
-    if rows.size < 100 or columns.size < 100:
+    blocks, _ = ndimage.label(ndimage.uniform_filter(rough.astype(float), 15) > 0.5)
+    places = ndimage.find_objects(blocks)
+    if not places:
         return 0.0
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 2
-    if abs((right - left) / (bottom - top) / ratio - 1) > 0.1:
+    rows, columns = max(
+        places, key=lambda place: np.prod([side.stop - side.start for side in place])
+    )
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    if min(height, width) < 200 or abs(width / height / ratio - 1) > 0.1:
         return 0.0
-    part = Image.fromarray(screen[top:bottom, left:right]).convert("L").resize((64, 64))
-    return float(np.corrcoef(np.asarray(part).ravel(), look.ravel())[0, 1])
+    drawn = _coarse(Image.fromarray(screen[rows, columns]).convert("L"))
+    return float(np.corrcoef(drawn, _coarse(Image.fromarray(look)))[0, 1])
+
+
+def _coarse(picture: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(picture.resize((16, 16), Image.Resampling.BOX)).ravel()
+
+
+@needs_desktop
+def test_search_and_footprints(
+    visitor: Visit, own: Environment, scene: dict[str, str], tmp_path: Path
+) -> None:
+    """The plugin's dock, in QGIS without a screen, with what a program of the desktop has."""
+    open_desktop(visitor)
+    picture = Path(PICTURES or tmp_path) / "desktop-search.png"
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", _SEARCH, PLUGINS, picture, scene["item"]],
+        env=x_environment(own) | {"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "found": scene["item"],
+        "images": 1,
+        "layer": f"{scene['item']} · {scene['asset']}",
+        "outlines": 1,
+        "crs": "EPSG:4326",
+        "empty": 0,
+    }
+    with Image.open(picture) as drawn:
+        seen = np.asarray(drawn.convert("RGB")).astype(int)
+    outline = np.abs(seen - (224, 162, 74)).max(axis=2) < 25
+    assert outline.sum() > 500, "the outline of the footprint"
+    assert np.unique(seen[50:650, 50:650].reshape(-1, 3), axis=0).shape[0] > 150, "the image"
 
 
 @needs_desktop
@@ -260,13 +381,13 @@ def test_clipboard_windows_and_size(visitor: Visit, own: Environment) -> None:
     in_desktop(own, "xclip -i -selection clipboard >/dev/null 2>&1", TEXT[::-1])
     until(lambda: page.evaluate("navigator.clipboard.readText()") == TEXT[::-1], 30)
     # the panel, for browsers that give nothing away
-    page.get_by_role("button", name="Clipboard").click()
+    page.get_by_role("button", name="Clipboard", exact=True).click()
     page.get_by_label("Text that the desktop and this page share").fill("à la main")
     until(
         lambda: in_desktop(own, "timeout 5 xclip -o -selection clipboard || true") == "à la main",
         30,
     )
-    page.get_by_role("button", name="Clipboard").click()
+    page.get_by_role("button", name="Clipboard", exact=True).click()
     # a terminal, in which a French keyboard writes
     in_desktop(own, "setsid -f xfce4-terminal --title=notes >/dev/null 2>&1")
     until(lambda: any("notes" in line for line in windows(own)), 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from osgeo import gdal
 from qgis.core import (
     QgsContrastEnhancement,
     QgsFillSymbol,
@@ -11,6 +12,7 @@ from qgis.core import (
     QgsProject,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
+    QgsRasterRange,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QTextCodec
@@ -33,11 +35,23 @@ def open_raster(path: str, name: str) -> QgsRasterLayer:
     if not layer.isValid():
         reason = layer.error().message() or "it is not there, or not for you"
         raise CatalogueError(f"{name} cannot be opened: {reason}")
+    _hide_frame(layer, path)
     layer.setContrastEnhancement(
         QgsContrastEnhancement.StretchToMinimumMaximum, QgsRasterMinMaxOrigin.CumulativeCut
     )
     QgsProject.instance().addMapLayer(layer)
     return layer
+
+
+def _hide_frame(layer: QgsRasterLayer, path: str) -> None:
+    """Leave out the zeros around a raw image that QGIS warps by its sensor model."""
+    provider = layer.dataProvider()
+    dataset = gdal.Open(path)
+    if dataset is None or not dataset.GetMetadata("RPC"):
+        return
+    for band in range(1, provider.bandCount() + 1):
+        if not provider.sourceHasNoDataValue(band):
+            provider.setUserNoDataValue(band, [QgsRasterRange(0, 0)])
 
 
 def show_footprints(items: list[dict]) -> QgsVectorLayer:

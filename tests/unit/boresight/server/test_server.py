@@ -29,7 +29,9 @@ from boresight.server.presence import Presence, is_use
     [
         ("GET lab", True),
         ("GET lab/tree/dark.ipynb", True),
-        ("GET desktop/", True),
+        ("GET boresight-editor/", True),
+        # a screen that is shown again, of itself; keys and movements are asked of the X server
+        ("GET boresight-desktop/", False),
         ("GET proxy/8787/status", True),
         ("PUT api/contents/dark.ipynb", True),
         ("POST api/sessions", True),

@@ -7,6 +7,7 @@ runs in the server's own environment: same home, same packages, same credentials
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -19,6 +20,15 @@ EDITOR_VARIABLE = "BORESIGHT_EDITOR"
 _HERE = Path(sys.prefix) / "share" / "boresight" / "editor"
 _SCRIPT = Path("node_modules") / "code-server" / "out" / "node" / "entry.js"
 _START_S = 60
+_FIRST_SETTINGS: dict[str, object] = {
+    "chat.disableAIFeatures": True,  # there is no account for it
+    "files.exclude": {"**/.*": True},
+    "python.defaultInterpreterPath": sys.executable,
+    "remote.autoForwardPorts": False,  # ports are other services', and nobody's to show
+    "telemetry.telemetryLevel": "off",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "workbench.startupEditor": "none",
+}
 
 
 def editor_folder() -> Path | None:
@@ -59,6 +69,7 @@ def command() -> list[str]:
     if folder is None or node is None:
         return ["sh", "-c", 'echo "$0" >&2; exit 69', why_not().replace("{", "").replace("}", "")]
     data = Path.home() / ".local" / "share" / "boresight" / "editor-data"
+    _write_first_settings(data / "User" / "settings.json")
     return [
         *(sys.executable, "-m", "boresight.server.leash"),
         *(node, str(folder / _SCRIPT), "--auth", "none"),
@@ -71,6 +82,16 @@ def command() -> list[str]:
     ]
 
 
+def _write_first_settings(path: Path) -> None:
+    """Give somebody who has none their first settings; from then on they are theirs."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            json.dump(_FIRST_SETTINGS, file, indent=1)
+    except OSError:  # there are some, or the home is full
+        return
+
+
 def environment() -> dict[str, str]:
     """Variables of the editor beside the server's own."""
     # no gallery of extensions, unless the environment names one that can be reached from here
@@ -78,6 +99,8 @@ def environment() -> dict[str, str]:
     # what comes from the terminal of another VS Code, or from a platform, is not for this one
     return {
         "VSCODE_IPC_HOOK_CLI": "",
+        # the environment is as it has to be: a login shell's would lack the packages
+        "VSCODE_CLI": "1",
         "PORT": "",
         "EXTENSIONS_GALLERY": gallery.replace("{", "{{").replace("}", "}}"),
     }

@@ -16,7 +16,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What Lab asks by itself.
 _POLLED = re.compile(
     r"api/?$|(api/(kernels|sessions|terminals|contents|status|kernelspecs|me|config|metrics|spec\.yaml)"
-    r"|lab/(api|extensions)|lsp|static|metrics|boresight)(/|$)|favicon\.ico$|custom/custom\.css$"
+    r"|lab/(api|extensions)|lsp|static|metrics|boresight(-desktop)?)(/|$)|favicon\.ico$|custom/custom\.css$"
 )
 #: What Lab writes by itself: how its windows are arranged; and our own routes.
 _WRITTEN = re.compile(r"lab/api/workspaces(/|$)|boresight/(?!api/idle/here)")
