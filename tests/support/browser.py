@@ -9,7 +9,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,7 @@ _HARMLESS = (
 
 
 @contextmanager
-def chromium(
-    host: str = "127.0.0.1", certificate: bytes = b"", more_flags: Sequence[str] = ()
-) -> Iterator[Browser]:
+def chromium(host: str = "127.0.0.1", certificate: bytes = b"") -> Iterator[Browser]:
     """Run the browser without a window.
 
     Parameters
@@ -71,10 +69,8 @@ def chromium(
         `Visit.outside`.
     certificate : bytes
         The one that is trusted there beside those of the public authorities (PEM).
-    more_flags : sequence of str
-        Of chromium's command line.
     """
-    flags = [*_FLAGS, *more_flags, f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {host}"]
+    flags = [*_FLAGS, f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {host}"]
     if certificate:
         key = x509.load_pem_x509_certificate(certificate).public_key()
         form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
