@@ -5,6 +5,9 @@ through the provider's form, a few at a time; then each opens a page, looks at i
 opens the next one, with cookies of their own. What the pages took is told by page, with errors: an
 answer that is not the page counts as one. The people are threads of this process, which shares the
 cores with what it measures.
+
+Who works is in a server, not on the hub's pages: one page in half a minute is much. The hub is one
+process: what it answers a second has an end, whatever the number of people.
 """
 
 from __future__ import annotations
@@ -180,8 +183,8 @@ def usage(stack: HubStack) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, nargs="+", default=sorted(BOUNDS_S))
-    parser.add_argument("--for-s", type=float, default=60.0, help="how long pages are used")
-    parser.add_argument("--think-s", type=float, default=10.0, help="mean time between pages")
+    parser.add_argument("--for-s", type=float, default=90.0, help="how long pages are used")
+    parser.add_argument("--think-s", type=float, default=30.0, help="mean time between pages")
     parser.add_argument("--record", type=Path, help="folder the record is kept in as well")
     arguments = parser.parse_args()
     record: dict[str, Any] = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -12,6 +14,8 @@ from support.batch_person import BatchPerson, notebook, wait_for
 from support.environment import Environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +190,33 @@ def test_a_server_is_shared_with_who_accepts(marie: BatchPerson, paul: BatchPers
     until_status(paul, marie, 403)
     marie.boresight("share", "revoke")
     assert "code" not in browser.get(link).url.params or browser.get(link).status_code >= 400
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no chromium")
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_page_that_asks(
+    marie: BatchPerson, paul: BatchPerson, tmp_path: Path, language: str
+) -> None:
+    pytest.importorskip("playwright")
+    from support.browser import accessibility_problems, chromium, visit
+
+    settings = marie.environment.settings
+    marie.write("noise.ipynb", notebook("'noise'"))
+    link = marie.boresight("share", "notebook", "noise.ipynb").strip()
+    options = {"locale": {"en": "en-GB", "fr": "fr-FR"}[language], "color_scheme": "dark"}
+    with chromium() as browser, visit(browser, settings, tmp_path, "share", **options) as visitor:
+        visitor.go(link.removeprefix(settings.public_url))
+        visitor.fill_form("paul", marie.environment.password("paul"))
+        copy = visitor.page.get_by_role(
+            "button", name={"en": "Copy and open", "fr": "Copier et ouvrir"}[language]
+        )
+        copy.wait_for()
+        assert accessibility_problems(visitor.page) == []
+        assert visitor.outside() == []
+        folder = os.environ.get("BORESIGHT_PICTURES")
+        if folder:
+            visitor.page.screenshot(path=Path(folder) / f"share-{language}.png")
+        copy.click()
+        visitor.page.locator(".jp-NotebookPanel", has_text="noise").wait_for(timeout=120_000)
+        assert visitor.page.url.endswith("/lab/tree/shared-with-me/marie/noise.ipynb")
