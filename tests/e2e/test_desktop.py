@@ -113,11 +113,11 @@ canvas.setExtent(footprints.extent().buffered(0.001))
 canvas.refresh()
 canvas.waitWhileRendering()
 window.grab().save(picture)
+told = {"found": row.text(0), "images": row.childCount(), "layer": layer.name()}
 dock._words.setText("there is no such name")
 dock._search.click()
 wait(lambda: "Nothing" in dock._state.text())
-print(json.dumps({
-    "found": row.text(0), "images": row.childCount(), "layer": layer.name(),
+print(json.dumps(told | {
     "outlines": footprints.featureCount(), "crs": footprints.crs().authid(),
     "empty": dock._results.topLevelItemCount(),
 }))
@@ -132,7 +132,8 @@ from rasterio.vrt import WarpedVRT
 from boresight.access import to_vsis3
 # as QGIS has it: by the sensor model, in degrees
 with rasterio.open(to_vsis3({href!r})) as image, WarpedVRT(
-    image, crs="EPSG:4326", src_crs="EPSG:4326", rpcs=image.rpcs
+    image, crs="EPSG:4326", src_crs="EPSG:4326", rpcs=image.rpcs,
+    RPC_HEIGHT=image.rpcs.height_off,
 ) as warped:
     average = rasterio.enums.Resampling.average
     look = warped.read(1, out_shape=(64, 64), resampling=average)
@@ -194,16 +195,17 @@ def keep(page: Page, name: str) -> None:
 
 
 def until(met: Callable[[], Any], for_s: float) -> None:
+    """Wait until ``met()`` is true."""
     end = time.monotonic() + for_s
-    while not met():
-        assert time.monotonic() < end, f"not within {for_s} s"
+    while not (seen := met()):
+        assert time.monotonic() < end, f"not within {for_s} s: {seen!r}"
         time.sleep(0.5)
 
 
 def in_desktop(own: Environment, command: str, text: str = "") -> str:
     """Run a program on Marie's desktop, as from its terminal."""
     return subprocess.run(
-        ["/bin/bash", "-c", command],
+        ["/bin/bash", "-c", f'cd "$HOME"; {command}'],
         env=x_environment(own),
         input=text,
         text=True,
@@ -214,15 +216,17 @@ def in_desktop(own: Environment, command: str, text: str = "") -> str:
 
 
 def x_environment(own: Environment) -> dict[str, str]:
-    """Variables of the programs on Marie's desktop."""
-    for process in psutil.process_iter():
-        try:
-            if process.name() == "xfwm4":
-                env: dict[str, str] = process.environ()
-                if str(own.state) in env["HOME"]:
+    """Variables of the programs on Marie's desktop; waits until its window manager runs."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for process in psutil.process_iter():
+            try:
+                env: dict[str, str] = process.environ() if process.name() == "xfwm4" else {}
+                if str(own.state) in env.get("HOME", ""):
                     return env
-        except psutil.Error:
-            continue
+            except psutil.Error:
+                continue
+        time.sleep(0.5)
     raise AssertionError("no desktop runs in this environment")
 
 
@@ -389,7 +393,9 @@ def test_clipboard_windows_and_size(visitor: Visit, own: Environment) -> None:
     )
     page.get_by_role("button", name="Clipboard", exact=True).click()
     # a terminal, in which a French keyboard writes
-    in_desktop(own, "setsid -f xfce4-terminal --title=notes >/dev/null 2>&1")
+    in_desktop(
+        own, "setsid -f xfce4-terminal --title=notes --dynamic-title-mode=none >/dev/null 2>&1"
+    )
     until(lambda: any("notes" in line for line in windows(own)), 60)
     in_desktop(own, "wmctrl -a notes; sleep 1")
     page.locator("#screen canvas").click(position={"x": 700, "y": 400})

@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 
 from osgeo import gdal
-from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsProject, QgsTask
+from qgis.core import Qgis, QgsMessageLog, QgsProject
 from qgis.PyQt.QtCore import QObject, QTimer
 
+from .background import Background
 from .surroundings import CatalogueError, Surroundings, ask, token_of
 
 _KNOWS_TOKEN_FILES = 3_090_100
@@ -36,7 +37,7 @@ class Credentials(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._renew)
         self._is_due = int(gdal.VersionInfo()) < _KNOWS_TOKEN_FILES
-        self._task = None
+        self._background = Background()
         #: How often keys were given to GDAL.
         self.count = 0
         # the folder of an image is nobody's to list, and costs a request an image
@@ -71,16 +72,10 @@ class Credentials(QObject):
         self._timer.start(int(1000 * max(left_s * _RENEWED_AT, _SHORTEST_S)))
 
     def _renew(self) -> None:
-        # a service that is away for a while must not stop the person's hands
-        self._task = QgsTask.fromFunction(
-            "S3 credentials", lambda _: self._fetch(), on_finished=self._renewed
-        )
-        QgsApplication.taskManager().addTask(self._task)
+        self._background.run(self._fetch, self._renewed)
 
-    def _renewed(self, problem: Exception | None, keys: dict | None = None) -> None:
-        if problem is not None or keys is None:
-            if not isinstance(problem, CatalogueError):
-                problem = CatalogueError(f"S3 credentials were not renewed: {problem}")
+    def _renewed(self, problem: CatalogueError | None, keys: dict | None) -> None:
+        if keys is None:
             QgsMessageLog.logMessage(str(problem), "Boresight", Qgis.Warning)
             self._timer.start(int(1000 * _AGAIN_S))
             return

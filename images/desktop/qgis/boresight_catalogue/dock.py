@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsProject,
-    QgsTask,
 )
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
@@ -25,6 +23,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from .background import Background
 from .catalogue import Catalogue, Wish
 from .layers import show_footprints
 
@@ -49,7 +48,7 @@ class CatalogueDock(QDockWidget):
         self.setObjectName("boresight-catalogue")
         self._iface = iface
         self._catalogue = catalogue
-        self._tasks: list[QgsTask] = []
+        self._background = Background()
         self._items: list[dict] = []
         self._collection = QComboBox()
         self._words = QLineEdit()
@@ -132,17 +131,14 @@ class CatalogueDock(QDockWidget):
         self.say("…")
         self._search.setEnabled(False)
 
-        def finished(problem, found=None) -> None:
-            self._tasks.remove(task)
+        def finished(problem, found) -> None:
             self._search.setEnabled(True)
             if problem is not None:
                 self.say(str(problem))
             else:
                 then(found)
 
-        task = QgsTask.fromFunction("catalogue", lambda _: work(), on_finished=finished)
-        self._tasks.append(task)
-        QgsApplication.taskManager().addTask(task)
+        self._background.run(work, finished)
 
     def _show_collections(self, collections: list[dict]) -> None:
         self._collection.addItem("all", "")
