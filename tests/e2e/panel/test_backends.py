@@ -152,6 +152,7 @@ def test_private_images_are_seen_by_their_group_alone(
     assert panel.problems == []
 
 
+@pytest.mark.soak  # addresses of seconds: on a machine that is not busy otherwise
 def test_addresses_that_end_while_the_panel_is_open_are_made_anew(
     panel: Panel, stack: PanelStack
 ) -> None:
@@ -288,6 +289,7 @@ def marked(panel: Panel, area: Any) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.soak  # frames are timed
 def test_ten_thousand_results_leave_the_page_small_and_quick(
     panel: Panel, stack: PanelStack
 ) -> None:
