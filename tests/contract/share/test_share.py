@@ -211,7 +211,7 @@ def test_the_page_that_asks(
         copy = visitor.page.get_by_role(
             "button", name={"en": "Copy and open", "fr": "Copier et ouvrir"}[language]
         )
-        copy.wait_for()
+        copy.wait_for(timeout=90_000)
         assert accessibility_problems(visitor.page) == []
         assert visitor.outside() == []
         folder = os.environ.get("BORESIGHT_PICTURES")
