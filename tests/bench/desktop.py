@@ -10,6 +10,7 @@ of a turn are of the same moment, so that it holds on a busy machine too.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -63,12 +64,12 @@ def _start(session: HubSession, environment: Environment) -> dict[str, float]:
     begun = time.monotonic()
     said = _ask(session, "POST", "/start").json()
     answered_s = time.monotonic() - begun
-    while not set(_SESSION) <= {process.name() for process in _desktop(environment)}:
+    while not set(_SESSION) <= _names(environment):
         time.sleep(0.02)
         assert time.monotonic() < begun + 120
     drawn_s = time.monotonic() - begun
     time.sleep(_SETTLED_S / 2)
-    next(p for p in _desktop(environment) if p.name() == "xfce4-session").terminate()
+    _named(environment, "xfce4-session").terminate()
     while _ask(session, "GET", "").json()["running"]:
         time.sleep(0.1)
     return {
@@ -82,14 +83,14 @@ def _memory(environment: Environment) -> dict[str, float]:
     """What each program of the desktop holds, shared pages by shares (PSS)."""
     found: dict[str, float] = {}
     for process in _desktop(environment):
-        held = process.memory_full_info().pss / _MIB
-        found[process.name()] = round(found.get(process.name(), 0.0) + held, 1)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            held = process.memory_full_info().pss / _MIB
+            found[process.name()] = round(found.get(process.name(), 0.0) + held, 1)
     return {"together": round(sum(found.values()), 1)} | found
 
 
 def _frames(session: HubSession, environment: Environment) -> dict[str, dict[str, float]]:
-    x_server = next(p for p in _desktop(environment) if p.name() in ("Xtigervnc", "Xvnc"))
-    command = x_server.cmdline()
+    command = _named(environment, "Xtigervnc", "Xvnc").cmdline()
     bare = Viewer(unix_line(command[command.index("-rfbunixpath") + 1]))
     url = f"{session.server_url()}boresight-desktop/".replace("http", "ws", 1)
     proxied = Viewer(WebLine(url, session.token))
@@ -129,6 +130,22 @@ def _desktop(environment: Environment) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return []
+
+
+def _names(environment: Environment) -> set[str]:
+    found = set()
+    for process in _desktop(environment):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.add(process.name())
+    return found
+
+
+def _named(environment: Environment, *names: str) -> psutil.Process:
+    for process in _desktop(environment):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() in names:
+                return process
+    raise AssertionError(f"none of {names} runs in the desktop")
 
 
 def _ask(session: HubSession, method: str, path: str) -> httpx.Response:

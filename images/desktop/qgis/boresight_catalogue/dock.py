@@ -158,7 +158,8 @@ class CatalogueDock(QDockWidget):
                 row.addChild(child)
             self._results.addTopLevelItem(row)
         self._outlines.setEnabled(bool(items))
-        self.say(f"{len(items)} scenes" if items else "Nothing was found.")
+        count = f"{len(items)} scene" + ("s" if len(items) > 1 else "")
+        self.say(count if items else "Nothing was found.")
 
     def _activate(self, row: QTreeWidgetItem) -> None:
         chosen = row.data(0, _ITEM)
