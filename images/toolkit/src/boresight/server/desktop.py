@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -49,8 +50,8 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
     except (ImportError, OSError):  # no X libraries: what runs here is no desktop of ours
         return None
     try:
-        connection = xcffib.connect(display, auth=_auth_of(auth_file, display))
-    except (xcffib.ConnectionException, OSError, ValueError):  # ValueError: a colon in the cookie
+        connection = _connect(display, _auth_of(auth_file, display))
+    except (xcffib.ConnectionException, OSError):
         return None
     try:
         root = connection.get_setup().roots[0].root
@@ -61,6 +62,31 @@ def _idle_s(display: str, auth_file: Path | None) -> float | None:
     finally:
         with contextlib.suppress(xcffib.ConnectionException):
             connection.disconnect()
+
+
+def _connect(display: str, auth: bytes | None) -> Any:
+    """Connection to an X server.
+
+    xcffib takes a cookie as well, but frees it before libxcb reads it (1.12), so that one in two
+    connections is refused; and it takes no colon in one.
+    """
+    import xcffib
+
+    if auth is None:
+        return xcffib.connect(display)
+    name, _, data = auth.partition(b":")
+    api: Any = xcffib
+    new = api.ffi.new
+    kept = new("char[]", name), new("char[]", data)
+    info = new("xcb_auth_info_t *")
+    info.name, info.namelen, info.data, info.datalen = kept[0], len(name), kept[1], len(data)
+    screen = new("int *")
+    found = api.Connection.__new__(api.Connection)
+    found._conn = api.lib.xcb_connect_to_display_with_auth_info(display.encode(), info, screen)
+    found.pref_screen = screen[0]
+    found.invalid()  # raises where there is no connection
+    found._init_x()
+    return found
 
 
 def _auth_file(arguments: list[str]) -> Path | None:
