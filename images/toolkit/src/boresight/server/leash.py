@@ -19,7 +19,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_GOODBYE_S = 1.0
+_GOODBYE_S = 0.5  # a hub gives a server two seconds for all that is in it
 _LOOK_EVERY_S = 0.5
 
 
