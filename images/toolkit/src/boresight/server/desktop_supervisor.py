@@ -105,7 +105,7 @@ def _x_command(program: str, number: int, folder: Path, geometry: str) -> list[s
 
 
 def _cookie() -> bytes:
-    """128 random bits without a colon, at which xcffib takes cookies apart."""
+    """128 random bits without a colon, which readers of cookies in text take for an end."""
     while b":" in (cookie := secrets.token_bytes(16)):
         pass
     return cookie
