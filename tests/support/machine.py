@@ -17,7 +17,7 @@ from boresight_hub.embedded.goprograms import cache_dir
 from boresight_hub.settings import HubSettings
 
 
-def linknode_packages(settings: HubSettings) -> None:
+def link_node_packages(settings: HubSettings) -> None:
     """Give an environment the Node packages that all tests share."""
     node = nodejs.node_directory(settings)
     if node.exists():

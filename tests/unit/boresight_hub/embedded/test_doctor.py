@@ -48,7 +48,7 @@ def test_each_trouble_has_a_remedy(
     missing = {name for name, f in found.items() if f.verdict == "missing"}
     assert missing == {"uv", "disk", "ports", "memory"}
     optional = {name for name, f in found.items() if f.verdict == "optional"}
-    assert optional == {"Java", "Maven", "Chromium", "TigerVNC", "XFCE"}
+    assert optional == {"Java", "Maven", "Chromium", "TigerVNC", "XFCE", "QGIS"}
     assert all(found[name].remedy for name in missing | optional)
 
 
