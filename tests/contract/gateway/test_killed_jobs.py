@@ -19,7 +19,7 @@ from boresight.workflows.ingest import find_pair, ingest_pair
 from boresight.workflows.jobs import Job, JobState, records
 from boresight.workflows.targets import FolderTarget
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]
 
 Compute = Callable[[str], Backend]
 

@@ -17,7 +17,7 @@ from boresight.server.packages import PackageKeeper
 from boresight.workflows.packages import Base, PackageSet
 from boresight.workflows.packages.environment import KERNEL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
